@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "privilege.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+/* Since 5.8; before, CAP_SYS_ADMIN covered both. */
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+#ifndef CAP_BPF
+#define CAP_BPF 39
+#endif
+
+static bool held(unsigned capability)
+{
+	return capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* PR_CAPBSET_READ fails for a capability that this kernel does not know. */
+static bool known(unsigned long capability)
+{
+	return prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+}
+
+bool privilege_missing(char *missing, size_t size)
+{
+	if (capng_get_caps_process() || held(CAP_SYS_ADMIN))
+		return false;
+	if (!known(CAP_BPF)) {
+		snprintf(missing, size, "CAP_SYS_ADMIN");
+		return true;
+	}
+	if (held(CAP_BPF) && held(CAP_PERFMON))
+		return false;
+	snprintf(missing, size, "%s%s%s", held(CAP_BPF) ? "" : "CAP_BPF",
+		 !held(CAP_BPF) && !held(CAP_PERFMON) ? ", " : "",
+		 held(CAP_PERFMON) ? "" : "CAP_PERFMON");
+	return true;
+}
+
+/* The file reads "none [integrity] confidentiality": the mode in force is in brackets. */
+bool privilege_lockdown(char *mode, size_t size)
+{
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char line[128] = "", *open, *close;
+
+	if (f && !fgets(line, sizeof(line), f))
+		line[0] = 0;
+	if (f)
+		fclose(f);
+	open = strchr(line, '[');
+	close = open ? strchr(open, ']') : NULL;
+	if (!close || !strncmp(open, "[none]", 6))
+		return false;
+	*close = 0;
+	snprintf(mode, size, "%s", open + 1);
+	return true;
+}
+
+int privilege_drop(void)
+{
+	/* bpf(2): with unprivileged_bpf_disabled even reading a map by descriptor wants one. */
+	const unsigned keep[] = {known(CAP_BPF) ? CAP_BPF : CAP_SYS_ADMIN, CAP_SYS_PTRACE,
+				 CAP_DAC_READ_SEARCH};
+	bool had[3], bounds;
+
+	if (capng_get_caps_process())
+		return -EINVAL;
+	for (int i = 0; i < 3; i++)
+		had[i] = held(keep[i]);
+	bounds = held(CAP_SETPCAP);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (int i = 0; i < 3; i++)
+		if (had[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -errno;
+	return capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) ? -EPERM : 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this process may do, and giving up what it no longer needs. */
+#ifndef CORMORANT_PRIVILEGE_H
+#define CORMORANT_PRIVILEGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * True if loading would fail for want of a capability: missing then names it (static
+ * words, comma-separated).
+ */
+bool privilege_missing(char *missing, size_t size);
+
+/* True if the kernel is locked down: mode is then "integrity" or "confidentiality". */
+bool privilege_lockdown(char *mode, size_t size);
+
+/*
+ * Once attached: keeps only what reading maps and other users' /proc needs, for good.
+ * Returns 0 or a negative errno.
+ */
+int privilege_drop(void);
+
+#endif

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Inode number of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h (3.8). */
+#define PROC_PID_INIT_INO 0xEFFFFFFCU
+
+bool proc_is_host(void)
+{
+	char self[32] = "";
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) || st.st_ino != PROC_PID_INIT_INO)
+		return false;
+	return readlink("/proc/self", self, sizeof(self) - 1) > 0 &&
+	       strtol(self, NULL, 10) == (long)getpid();
+}
+
+/* Reads a whole small file below dir. Returns its length, at most size, or -errno. */
+static ssize_t read_file(int dir, const char *name, char *data, size_t size)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while (len < size && (n = read(fd, data + len, size - len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			n = -errno;
+			close(fd);
+			return n;
+		}
+		len += (size_t)n;
+	}
+	close(fd);
+	return (ssize_t)len;
+}
+
+/* stat's fields: pid (comm) state ppid ... starttime is the 22nd. comm may hold ')' and spaces. */
+static int is_process(int dir, uint64_t start_ns, const char *comm)
+{
+	static const int starttime_after_comm = 19; /* spaces from the one before state */
+	uint64_t tick_ns = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK);
+	char stat[512], *open, *close, *at;
+	ssize_t n = read_file(dir, "stat", stat, sizeof(stat) - 1);
+
+	if (n < 0)
+		return (int)n;
+	stat[n] = 0;
+	open = strchr(stat, '(');
+	close = strrchr(stat, ')');
+	if (!open || !close || close < open)
+		return -ESRCH;
+	*close = 0;
+	if (strcmp(open + 1, comm))
+		return -ESRCH;
+	at = close + 1;
+	for (int i = 0; at && i < starttime_after_comm; i++)
+		at = strchr(at + 1, ' ');
+	if (!at || strtoull(at, NULL, 10) != start_ns / tick_ns)
+		return -ESRCH;
+	return 0;
+}
+
+/*
+ * The kernel marks a deleted executable with a suffix that a file's name may also end
+ * in. Only the link count tells, and only one way: where both are possible, unknown.
+ */
+static struct slice read_exe(int dir, char *path, size_t size)
+{
+	static const char deleted[] = " (deleted)";
+	const size_t suffix = sizeof(deleted) - 1;
+	struct slice exe = {0};
+	struct stat st;
+	ssize_t n = readlinkat(dir, "exe", path, size);
+
+	if (n <= 0 || (size_t)n >= size || path[0] != '/')
+		return exe;
+	if ((size_t)n > suffix && !memcmp(path + n - suffix, deleted, suffix)) {
+		if (fstatat(dir, "exe", &st, 0) || st.st_nlink)
+			return exe;
+		n -= (ssize_t)suffix;
+	}
+	return (struct slice){path, (size_t)n};
+}
+
+int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, struct proc_buffer *buffer,
+	      struct proc_process *process)
+{
+	char path[32];
+	ssize_t n;
+	int dir, err;
+
+	*process = (struct proc_process){0};
+	snprintf(path, sizeof(path), "/proc/%u", tgid);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -errno;
+	err = is_process(dir, start_ns, comm);
+	if (err)
+		goto out;
+	process->exe = read_exe(dir, buffer->exe, sizeof(buffer->exe));
+	n = read_file(dir, "cmdline", buffer->argv, sizeof(buffer->argv));
+	if (n > 0) /* a zombie's and a kernel thread's is empty */
+		process->argv = (struct slice){buffer->argv, (size_t)n};
+	err = is_process(dir, start_ns, comm);
+out:
+	close(dir);
+	return err;
+}

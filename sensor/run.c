@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "enrich.h"
+#include "loader.h"
+#include "notify.h"
+#include "ocsf.h"
+#include "pretty.h"
+#include "privilege.h"
+#include "sink.h"
+
+enum {
+	BATCH_BYTES = 64 * 1024,
+	/*
+	 * After a drain the buffer is left alone for so long. The kernel wakes a reader
+	 * only when it has caught up, so this bounds the wake-ups to 50 a second however
+	 * many execs there are; an idle host has none.
+	 */
+	HOLD_MS = 20,
+	/* How long a program still running on another CPU is waited for after detaching. */
+	SETTLE_MS = 1000,
+};
+
+struct run {
+	const struct run_options *options;
+	struct loader *loader;
+	struct enricher *enricher;
+	struct ocsf *ocsf;
+	struct pretty *pretty; /* NULL: OCSF */
+	struct sink *sinks[RUN_SINKS_MAX];
+	int sink_count;
+	struct wallclock clock;
+	struct record_decoder decoder;
+	struct counters counters;
+	struct text batch; /* finished lines */
+	uint64_t batch_count;
+	uint64_t sequence;
+	uint64_t lost_seen;
+	bool stop;
+	bool sink_failed;
+	int signal_fd;
+	int timer_fd;
+	int epoll_fd;
+};
+
+/* One line on stderr: cormorant: what failed: why: what to do. */
+static void say(const char *what, const char *detail)
+{
+	fprintf(stderr, "cormorant: %s%s%s\n", what, detail ? ": " : "", detail ? detail : "");
+}
+
+static void say_text(struct text *message)
+{
+	if (message->len)
+		fprintf(stderr, "cormorant: %.*s\n", (int)message->len, message->data);
+	text_free(message);
+}
+
+/* ------------------------------------------------------------------ the stages */
+
+/* A sink whose reader has gone is done with; without a sink there is nothing left to do. */
+static void drop_sink(struct run *run, int i)
+{
+	sink_close(run->sinks[i]);
+	run->sinks[i] = run->sinks[--run->sink_count];
+	if (!run->sink_count)
+		run->stop = true;
+}
+
+/* An event is emitted when one sink has accepted it, failed when none has. */
+static void flush(struct run *run)
+{
+	uint64_t accepted, most = 0;
+
+	if (!run->batch_count)
+		return;
+	for (int i = run->sink_count - 1; i >= 0; i--) {
+		struct text error = {0};
+		int err = sink_write(run->sinks[i], &run->batch, run->batch_count, &accepted, &error);
+
+		say_text(&error);
+		if (accepted > most)
+			most = accepted;
+		if (err == -EPIPE)
+			drop_sink(run, i);
+		else if (err)
+			run->sink_failed = true;
+	}
+	run->counters.emitted += most;
+	run->counters.failed_sink += run->batch_count - most;
+	run->batch_count = 0;
+	text_clear(&run->batch);
+}
+
+static void write_event(struct run *run, const struct exec_event *event)
+{
+	size_t start = run->batch.len;
+
+	if (run->pretty)
+		pretty_write(run->pretty, &run->clock, event, &run->batch);
+	else
+		ocsf_write(run->ocsf, &run->clock, event, run->sequence + 1, &run->batch);
+	text_char(&run->batch, '\n');
+	if (run->batch.failed) { /* no memory for it: the lines before it are whole */
+		run->batch.len = start;
+		run->batch.failed = false;
+		run->counters.failed_sink++;
+		run->sink_failed = true;
+		return;
+	}
+	run->sequence++;
+	run->batch_count++;
+}
+
+static bool limit_reached(const struct run *run)
+{
+	return run->options->count && run->sequence >= run->options->count;
+}
+
+static void on_record(void *arg, const void *data, size_t size)
+{
+	struct run *run = arg;
+	struct exec_event event;
+
+	run->counters.received++;
+	if (run->stop && (limit_reached(run) || !run->sink_count)) {
+		run->counters.suppressed++;
+		return;
+	}
+	if (record_decode(&run->decoder, data, size, &event)) {
+		run->counters.malformed_events++;
+		return;
+	}
+	enrich(run->enricher, &event);
+	write_event(run, &event);
+	enrich_remember(run->enricher, &event);
+	if (run->batch.len >= BATCH_BYTES)
+		flush(run);
+	if (limit_reached(run))
+		run->stop = true;
+}
+
+/* Snapshot of the counters, user space's first. */
+static void update_counters(struct run *run)
+{
+	run->counters.pending_user = run->batch_count;
+	loader_counters(run->loader, &run->counters);
+}
+
+static void drain(struct run *run)
+{
+	wallclock_update(&run->clock);
+	loader_drain(run->loader);
+	flush(run);
+	update_counters(run);
+	if (run->counters.lost_kernel + run->counters.hook_missed != run->lost_seen) {
+		run->lost_seen = run->counters.lost_kernel + run->counters.hook_missed;
+		enrich_forget(run->enricher);
+	}
+}
+
+/* --------------------------------------------------------------------- opening */
+
+static bool wants_pretty(const struct run_options *options)
+{
+	if (options->format != FORMAT_DEFAULT)
+		return options->format == FORMAT_PRETTY;
+	return isatty(STDOUT_FILENO) && options->sink_count == 1 &&
+	       !strcmp(options->sinks[0], "stdout");
+}
+
+static enum exit_status open_sinks(struct run *run)
+{
+	for (int i = 0; i < run->options->sink_count; i++) {
+		struct text error = {0};
+		int err = sink_open(run->options->sinks[i], run->signal_fd, &run->sinks[i], &error);
+
+		if (err == -EINVAL && !error.len)
+			text_format(&error, "unknown sink %s: not stdout or file:PATH: see "
+					    "cormorant --help", run->options->sinks[i]);
+		else if (err && !error.len)
+			text_format(&error, "cannot open sink %s: %s: free memory",
+				    run->options->sinks[i], strerror(-err));
+		say_text(&error);
+		if (err)
+			return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+		run->sink_count++;
+	}
+	return EXIT_DONE;
+}
+
+static enum exit_status open_loader(struct run *run, const char **variant)
+{
+	struct loader_report *report = calloc(1, sizeof(*report));
+	enum loader_error error;
+
+	if (!report)
+		return EXIT_FAILED;
+	error = loader_open(&run->options->force, on_record, run, &run->loader, report);
+	for (size_t i = 0; i < report->count; i++)
+		fprintf(stderr, "cormorant: %s%s%s [%s]\n",
+			report->reasons[i].variant ? report->reasons[i].variant->name : "",
+			report->reasons[i].variant ? ": " : "", report->reasons[i].text,
+			loader_error_str(report->reasons[i].error));
+	if (!error)
+		*variant = report->picked->name;
+	else if (!report->count)
+		say("cannot start: no memory: free some", NULL);
+	free(report);
+	if (!error)
+		return EXIT_DONE;
+	return error == LOADER_FAILED ? EXIT_FAILED : EXIT_CANNOT;
+}
+
+static enum exit_status open_stages(struct run *run, const char *variant)
+{
+	struct host host;
+	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+
+	host_read(&host);
+	run->enricher = enricher_open();
+	run->ocsf = ocsf_open(&host, variant);
+	if (wants_pretty(run->options))
+		run->pretty = pretty_open(colour && !strcmp(run->options->sinks[0], "stdout"));
+	if (!run->enricher || !run->ocsf || (wants_pretty(run->options) && !run->pretty)) {
+		say("cannot start: no memory: free some", NULL);
+		return EXIT_FAILED;
+	}
+	if (run->pretty && isatty(STDOUT_FILENO)) {
+		uint64_t accepted;
+		struct text title = {0}, error = {0};
+
+		pretty_title(run->pretty, &title);
+		text_char(&title, '\n');
+		sink_write(run->sinks[0], &title, 1, &accepted, &error);
+		say_text(&error);
+		text_free(&title);
+	}
+	return EXIT_DONE;
+}
+
+static int watch(const struct run *run, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	return epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Signals are read from a descriptor: they can't interrupt a write or be missed. */
+static int open_signals(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	run->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return run->signal_fd < 0 || run->timer_fd < 0 || run->epoll_fd < 0 ? -errno : 0;
+}
+
+static int open_loop(struct run *run)
+{
+	struct itimerspec end = {.it_value.tv_sec = (time_t)run->options->duration};
+	int err = timerfd_settime(run->timer_fd, 0, &end, NULL) ? -errno : 0;
+
+	if (!err)
+		err = watch(run, run->signal_fd, EPOLLIN);
+	if (!err)
+		err = watch(run, run->timer_fd, EPOLLIN);
+	if (!err)
+		err = watch(run, loader_fd(run->loader), EPOLLIN);
+	for (int i = 0; !err && i < run->sink_count; i++)
+		if (sink_watch_fd(run->sinks[i]) >= 0)
+			err = watch(run, sink_watch_fd(run->sinks[i]), 0); /* EPOLLERR comes unasked */
+	return err;
+}
+
+/* -------------------------------------------------------------------- the loop */
+
+static void handle(struct run *run, const struct epoll_event *event)
+{
+	int fd = event->data.fd;
+
+	if (fd == run->signal_fd || fd == run->timer_fd) {
+		run->stop = true;
+		return;
+	}
+	for (int i = run->sink_count - 1; i >= 0; i--) {
+		if (sink_watch_fd(run->sinks[i]) == fd && event->events & EPOLLERR) {
+			epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+			drop_sink(run, i);
+		}
+	}
+}
+
+/* Leaves the kernel's buffer alone for a while, but not a signal or the end of the time. */
+static void hold(const struct run *run)
+{
+	struct pollfd fds[2] = {{.fd = run->signal_fd, .events = POLLIN},
+				{.fd = run->timer_fd, .events = POLLIN}};
+
+	(void)poll(fds, 2, HOLD_MS);
+}
+
+static void loop(struct run *run)
+{
+	struct epoll_event events[8];
+
+	while (!run->stop) {
+		int n = epoll_wait(run->epoll_fd, events, 8, -1);
+
+		for (int i = 0; i < n; i++)
+			handle(run, &events[i]);
+		drain(run);
+		if (!run->stop)
+			hold(run);
+	}
+}
+
+/* Detaches, then reads what is still on its way. */
+static void settle(struct run *run)
+{
+	const struct timespec wait = {.tv_nsec = 1000000};
+
+	loader_detach(run->loader);
+	for (int i = 0; i < SETTLE_MS; i++) {
+		drain(run);
+		if (!run->counters.pending_kernel)
+			return;
+		nanosleep(&wait, NULL);
+	}
+}
+
+static void say_counters(const struct run *run)
+{
+	struct text line = {0};
+
+	text_str(&line, "counters: ");
+	counters_line(&line, &run->counters);
+	say_text(&line);
+}
+
+static void close_all(struct run *run)
+{
+	for (int i = 0; i < run->sink_count; i++)
+		sink_close(run->sinks[i]);
+	loader_close(run->loader);
+	enricher_close(run->enricher);
+	ocsf_close(run->ocsf);
+	pretty_close(run->pretty);
+	text_free(&run->batch);
+	close(run->signal_fd);
+	close(run->timer_fd);
+	close(run->epoll_fd);
+	free(run);
+}
+
+static enum exit_status start(struct run *run)
+{
+	const char *variant = NULL;
+	enum exit_status status;
+	int err = open_signals(run);
+
+	if (err) {
+		say("cannot set up signals", strerror(-err));
+		return EXIT_FAILED;
+	}
+	status = open_sinks(run);
+	if (!status)
+		status = open_loader(run, &variant);
+	if (!status)
+		status = open_stages(run, variant);
+	if (status)
+		return status;
+	err = open_loop(run);
+	if (!err)
+		err = privilege_drop();
+	if (err) {
+		say("cannot start the event loop", strerror(-err));
+		return EXIT_FAILED;
+	}
+	wallclock_update(&run->clock);
+	say("ready", variant);
+	notify_state("READY=1");
+	return EXIT_DONE;
+}
+
+enum exit_status run(const struct run_options *options)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	enum exit_status status;
+
+	if (!run)
+		return EXIT_FAILED;
+	run->options = options;
+	run->signal_fd = run->timer_fd = run->epoll_fd = -1;
+	status = start(run);
+	if (!status) {
+		loop(run);
+		settle(run);
+		if (run->sink_failed)
+			status = EXIT_FAILED;
+		say_counters(run);
+	}
+	close_all(run);
+	return status;
+}
