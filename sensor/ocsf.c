@@ -18,6 +18,9 @@ struct ocsf {
 /* A literal's bytes, its length known at compile time. */
 #define PUT(t, literal) text_bytes(t, literal, sizeof(literal) - 1)
 
+/* Inlined, so that a key's length is a constant too. */
+#define HOT static inline __attribute__((always_inline))
+
 /*
  * An object under construction. Every member is written with a comma before it; the
  * first comma becomes the brace, and an object that got no member vanishes, key and all.
@@ -27,7 +30,7 @@ struct object {
 	size_t start;
 };
 
-static struct object object_begin(struct text *t, const char *key)
+HOT struct object object_begin(struct text *t, const char *key)
 {
 	struct object object = {.key = t->len};
 
@@ -36,7 +39,7 @@ static struct object object_begin(struct text *t, const char *key)
 	return object;
 }
 
-static void object_end(struct text *t, struct object object)
+HOT void object_end(struct text *t, struct object object)
 {
 	if (t->failed)
 		return;
@@ -50,19 +53,19 @@ static void object_end(struct text *t, struct object object)
 
 /* Members: key is the literal `,"name":`. */
 
-static void put_u64(struct text *t, const char *key, uint64_t v)
+HOT void put_u64(struct text *t, const char *key, uint64_t v)
 {
 	text_str(t, key);
 	text_u64(t, v);
 }
 
-static void put_i64(struct text *t, const char *key, int64_t v)
+HOT void put_i64(struct text *t, const char *key, int64_t v)
 {
 	text_str(t, key);
 	text_i64(t, v);
 }
 
-static void put_u64_string(struct text *t, const char *key, uint64_t v)
+HOT void put_u64_string(struct text *t, const char *key, uint64_t v)
 {
 	text_str(t, key);
 	text_char(t, '"');
@@ -70,19 +73,19 @@ static void put_u64_string(struct text *t, const char *key, uint64_t v)
 	text_char(t, '"');
 }
 
-static void put_bool(struct text *t, const char *key, bool v)
+HOT void put_bool(struct text *t, const char *key, bool v)
 {
 	text_str(t, key);
 	text_str(t, v ? "true" : "false");
 }
 
-static void put_string(struct text *t, const char *key, struct slice s)
+HOT void put_string(struct text *t, const char *key, struct slice s)
 {
 	text_str(t, key);
 	text_json_string(t, s);
 }
 
-static void put_base64(struct text *t, const char *key, struct slice s)
+HOT void put_base64(struct text *t, const char *key, struct slice s)
 {
 	text_str(t, key);
 	text_char(t, '"');
@@ -91,7 +94,7 @@ static void put_base64(struct text *t, const char *key, struct slice s)
 }
 
 /* The exact bytes of a string that JSON can't hold, beside what it was written as. */
-static void put_base64_unless_utf8(struct text *t, const char *key, struct slice s)
+HOT void put_base64_unless_utf8(struct text *t, const char *key, struct slice s)
 {
 	if (s.data && !utf8_valid(s))
 		put_base64(t, key, s);

@@ -24,10 +24,10 @@ enum {
 	BATCH_BYTES = 64 * 1024,
 	/*
 	 * After a drain the buffer is left alone for so long. The kernel wakes a reader
-	 * only when it has caught up, so this bounds the wake-ups to 50 a second however
+	 * only when it has caught up, so this bounds the wake-ups to 20 a second however
 	 * many execs there are; an idle host has none.
 	 */
-	HOLD_MS = 20,
+	HOLD_MS = 50,
 	/* How long a program still running on another CPU is waited for after detaching. */
 	SETTLE_MS = 1000,
 };

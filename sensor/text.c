@@ -13,7 +13,7 @@ void text_free(struct text *t)
 	*t = (struct text){0};
 }
 
-char *text_room(struct text *t, size_t n)
+char *text_grow(struct text *t, size_t n)
 {
 	size_t cap = t->cap ? t->cap : 4096;
 	char *data;
@@ -33,16 +33,6 @@ char *text_room(struct text *t, size_t n)
 fail:
 	t->failed = true;
 	return NULL;
-}
-
-void text_bytes(struct text *t, const void *bytes, size_t n)
-{
-	char *room = text_room(t, n);
-
-	if (!room || !n)
-		return;
-	memcpy(room, bytes, n);
-	t->len += n;
 }
 
 void text_u64(struct text *t, uint64_t v)
@@ -177,10 +167,43 @@ bool utf8_valid(struct slice s)
 	return true;
 }
 
-/* Bytes that go into a JSON string as they are. */
-static bool json_plain(unsigned char c)
+#define EACH_BYTE(c) (0x0101010101010101ULL * (c))
+
+/* The high bit of some byte set if any byte of word is zero. */
+static inline uint64_t any_zero(uint64_t word)
+{
+	return (word - EACH_BYTE(1)) & ~word & EACH_BYTE(0x80);
+}
+
+/* True if all eight bytes go into a JSON string as they are. */
+static inline bool json_plain8(uint64_t word)
+{
+	uint64_t special = word | any_zero(word ^ EACH_BYTE('"')) | any_zero(word ^ EACH_BYTE('\\')) |
+			   any_zero(word ^ EACH_BYTE(0x7f)) |
+			   ((word - EACH_BYTE(0x20)) & ~word);
+
+	return !(special & EACH_BYTE(0x80));
+}
+
+static inline bool json_plain(unsigned char c)
 {
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* How many of the first n bytes go into a JSON string as they are. */
+static size_t json_plain_run(const unsigned char *s, size_t n)
+{
+	size_t at = 0;
+	uint64_t word;
+
+	for (; at + 8 <= n; at += 8) {
+		memcpy(&word, s + at, 8);
+		if (!json_plain8(word))
+			break;
+	}
+	while (at < n && json_plain(s[at]))
+		at++;
+	return at;
 }
 
 static void json_escape(struct text *t, unsigned code)
@@ -198,17 +221,19 @@ static void json_escape(struct text *t, unsigned code)
 
 void text_json_escaped(struct text *t, struct slice s, size_t *budget)
 {
-	const unsigned char *at = (const unsigned char *)s.data, *end = s.len ? at + s.len : at, *run;
+	const unsigned char *at = (const unsigned char *)s.data;
+	size_t left = s.len, run;
 	int step;
 
-	while (at < end && *budget) {
-		for (run = at; at < end && json_plain(*at) && (size_t)(at - run) < *budget; at++)
-			;
-		text_bytes(t, run, (size_t)(at - run));
-		*budget -= (size_t)(at - run);
-		if (at == end || !*budget)
+	while (left && *budget) {
+		run = json_plain_run(at, left < *budget ? left : *budget);
+		text_bytes(t, at, run);
+		*budget -= run;
+		at += run;
+		left -= run;
+		if (!left || !*budget)
 			return;
-		step = utf8_step(at, (size_t)(end - at));
+		step = utf8_step(at, left);
 		if (step < 0)
 			text_bytes(t, "\xef\xbf\xbd", 3);
 		else if (step == 1)
@@ -217,7 +242,9 @@ void text_json_escaped(struct text *t, struct slice s, size_t *budget)
 			json_escape(t, at[1]);
 		else
 			text_bytes(t, at, (size_t)step);
-		at += step < 0 ? -step : step;
+		step = step < 0 ? -step : step;
+		at += step;
+		left -= (size_t)step;
 		--*budget;
 	}
 }

@@ -39,18 +39,41 @@ static inline void text_clear(struct text *t)
 	t->failed = false;
 }
 
-/* Room for n more bytes at data + len, or NULL. The caller adds what it used to len. */
-char *text_room(struct text *t, size_t n);
+/* Makes room; the slow path of text_room. */
+char *text_grow(struct text *t, size_t n);
 
-void text_bytes(struct text *t, const void *bytes, size_t n);
+/* Room for n more bytes at data + len, or NULL. The caller adds what it used to len. */
+static inline char *text_room(struct text *t, size_t n)
+{
+	return t->cap - t->len >= n && !t->failed && t->cap ? t->data + t->len : text_grow(t, n);
+}
+
+static inline void text_bytes(struct text *t, const void *bytes, size_t n)
+{
+	char *room = text_room(t, n);
+
+	if (!room)
+		return;
+	if (n)
+		memcpy(room, bytes, n);
+	t->len += n;
+}
+
 static inline void text_str(struct text *t, const char *s)
 {
 	text_bytes(t, s, strlen(s));
 }
+
 static inline void text_char(struct text *t, char c)
 {
-	text_bytes(t, &c, 1);
+	char *room = text_room(t, 1);
+
+	if (!room)
+		return;
+	*room = c;
+	t->len++;
 }
+
 void text_u64(struct text *t, uint64_t v);
 void text_i64(struct text *t, int64_t v);
 void text_hex64(struct text *t, uint64_t v); /* 16 lower-case digits */
