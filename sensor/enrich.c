@@ -4,16 +4,14 @@
 #include <stdlib.h>
 
 #include "container.h"
-#include "proc.h"
-#include "process_cache.h"
+#include "proc_reader.h"
 
 enum { CACHE_BYTES = 2 << 20 };
 
 struct enricher {
 	struct process_cache *cache;
 	bool proc; /* /proc shows the host's processes */
-	struct proc_buffer buffer;
-	struct proc_process parent;
+	struct proc_reader *reader;
 };
 
 struct enricher *enricher_open(void)
@@ -23,8 +21,9 @@ struct enricher *enricher_open(void)
 	if (!enricher)
 		return NULL;
 	enricher->cache = process_cache_open(CACHE_BYTES);
-	if (!enricher->cache) {
-		free(enricher);
+	enricher->reader = proc_reader_open();
+	if (!enricher->cache || !enricher->reader) {
+		enricher_close(enricher);
 		return NULL;
 	}
 	enricher->proc = proc_is_host();
@@ -35,6 +34,7 @@ void enricher_close(struct enricher *enricher)
 {
 	if (!enricher)
 		return;
+	proc_reader_close(enricher->reader);
 	process_cache_close(enricher->cache);
 	free(enricher);
 }
@@ -57,6 +57,7 @@ static void add_container(struct exec_event *event)
 static void add_parent(struct enricher *enricher, struct exec_event *event)
 {
 	struct process_key key = {event->head.ppid, event->facts->parent_start_ns};
+	struct proc_process parent;
 
 	if (!exec_knows(event, FACT_PPID) || !exec_knows(event, FACT_PARENT_START))
 		return;
@@ -64,12 +65,11 @@ static void add_parent(struct enricher *enricher, struct exec_event *event)
 		return;
 	if (!enricher->proc || !exec_knows(event, FACT_PARENT_COMM))
 		return;
-	if (proc_read(key.tgid, key.start_ns, event->facts->parent_comm, &enricher->buffer,
-		      &enricher->parent))
+	if (proc_reader_read(enricher->reader, key, event->facts->parent_comm, &parent))
 		return;
-	process_cache_put(enricher->cache, key, enricher->parent.exe, enricher->parent.argv);
-	event->parent.exe = enricher->parent.exe;
-	event->parent.argv = enricher->parent.argv;
+	process_cache_put(enricher->cache, key, parent.exe, parent.argv);
+	event->parent.exe = parent.exe;
+	event->parent.argv = parent.argv;
 }
 
 void enrich(struct enricher *enricher, struct exec_event *event)

@@ -18,7 +18,7 @@
 #include "privilege.h"
 
 /* 16 MiB hold some 12,000 ordinary execs: seconds of a busy machine without being scheduled. */
-enum { RING_BYTES = 16 << 20, LOG_BYTES = 4096 };
+enum { RING_BYTES = 16 << 20, LOG_BYTES = 4096, DRAIN_RECORDS = 4096 };
 
 struct loader {
 	struct exec_bpf *skel;
@@ -27,6 +27,7 @@ struct loader {
 	struct ring_buffer *ring;
 	loader_record_fn *fn;
 	void *arg;
+	int drained; /* records of this drain */
 	int cpus;
 	struct exec_counters *per_cpu; /* cpus of them */
 };
@@ -200,7 +201,8 @@ static int on_sample(void *ctx, void *data, size_t size)
 	struct loader *loader = ctx;
 
 	loader->fn(loader->arg, data, size);
-	return 0;
+	/* An error ends the drain behind this record; the others stay in the buffer. */
+	return ++loader->drained < DRAIN_RECORDS ? 0 : -EAGAIN;
 }
 
 static enum loader_error check_needs(struct loader_reason *r)
@@ -381,8 +383,12 @@ int loader_fd(const struct loader *loader)
 
 int loader_drain(struct loader *loader)
 {
-	int n = ring_buffer__consume(loader->ring);
+	int n;
 
+	loader->drained = 0;
+	n = ring_buffer__consume(loader->ring);
+	if (n == -EAGAIN)
+		return 1;
 	return n < 0 ? n : 0;
 }
 

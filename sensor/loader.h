@@ -61,7 +61,10 @@ void loader_close(struct loader *loader);
 /* Descriptor that is readable when there are records (level-triggered). */
 int loader_fd(const struct loader *loader);
 
-/* Hands every record that is there to fn. Returns 0 or a negative errno. */
+/*
+ * Hands the records that are there to fn. Returns 0 if that was all of them, 1 if there
+ * may be more: a busy host can't keep the caller in here. Negative errno on failure.
+ */
 int loader_drain(struct loader *loader);
 
 /*

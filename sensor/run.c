@@ -47,6 +47,7 @@ struct run {
 	uint64_t batch_count;
 	uint64_t sequence;
 	uint64_t lost_seen;
+	bool counters_failed;
 	bool stop;
 	bool sink_failed;
 	int signal_fd;
@@ -72,6 +73,7 @@ static void say_text(struct text *message)
 /* A sink whose reader has gone is done with; without a sink there is nothing left to do. */
 static void drop_sink(struct run *run, int i)
 {
+	epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, sink_watch_fd(run->sinks[i]), NULL);
 	sink_close(run->sinks[i]);
 	run->sinks[i] = run->sinks[--run->sink_count];
 	if (!run->sink_count)
@@ -154,20 +156,30 @@ static void on_record(void *arg, const void *data, size_t size)
 /* Snapshot of the counters, user space's first. */
 static void update_counters(struct run *run)
 {
+	int err;
+
 	run->counters.pending_user = run->batch_count;
-	loader_counters(run->loader, &run->counters);
+	err = loader_counters(run->loader, &run->counters);
+	if (err && !run->counters_failed)
+		say("cannot read the kernel's counters: losses are unknown from here on", strerror(-err));
+	run->counters_failed = err != 0;
 }
 
-static void drain(struct run *run)
+/* Takes what the kernel has. Returns true if there may be more at once. */
+static bool drain(struct run *run)
 {
+	uint64_t lost;
+	int more;
+
 	wallclock_update(&run->clock);
-	loader_drain(run->loader);
+	more = loader_drain(run->loader);
 	flush(run);
 	update_counters(run);
-	if (run->counters.lost_kernel + run->counters.hook_missed != run->lost_seen) {
-		run->lost_seen = run->counters.lost_kernel + run->counters.hook_missed;
+	lost = run->counters.lost_kernel + run->counters.hook_missed;
+	if (lost != run->lost_seen)
 		enrich_forget(run->enricher);
-	}
+	run->lost_seen = lost;
+	return more > 0;
 }
 
 /* --------------------------------------------------------------------- opening */
@@ -302,10 +314,8 @@ static void handle(struct run *run, const struct epoll_event *event)
 		return;
 	}
 	for (int i = run->sink_count - 1; i >= 0; i--) {
-		if (sink_watch_fd(run->sinks[i]) == fd && event->events & EPOLLERR) {
-			epoll_ctl(run->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+		if (sink_watch_fd(run->sinks[i]) == fd && event->events & EPOLLERR)
 			drop_sink(run, i);
-		}
 	}
 }
 
@@ -321,14 +331,15 @@ static void hold(const struct run *run)
 static void loop(struct run *run)
 {
 	struct epoll_event events[8];
+	bool more = false;
 
 	while (!run->stop) {
-		int n = epoll_wait(run->epoll_fd, events, 8, -1);
+		int n = epoll_wait(run->epoll_fd, events, 8, more ? 0 : -1);
 
 		for (int i = 0; i < n; i++)
 			handle(run, &events[i]);
-		drain(run);
-		if (!run->stop)
+		more = drain(run);
+		if (!run->stop && !more)
 			hold(run);
 	}
 }
