@@ -141,15 +141,14 @@ static __always_inline void read_argv(struct run *run, struct scratch *s, void *
 	__u64 from = 0, to = 0, n;
 	void *stack;
 
-	if (!READ(run, &from, mm, mm_struct, arg_start) || !READ(run, &to, mm, mm_struct, arg_end) ||
-	    to < from)
+	if (!READ(run, &from, mm, mm_struct, arg_start) ||
+	    !READ(run, &to, mm, mm_struct, arg_end) || to < from)
 		return;
 	facts->argv_bytes = to - from;
 	KNOWN(facts, FACT_ARGV, 1);
 	/* argc is the first word at the stack's start; four bytes serve 32-bit images too. */
 	stack = FOLLOW(run, mm, mm_struct, start_stack);
-	KNOWN(facts, FACT_ARGC,
-	      bpf_probe_read_user(&facts->argc, sizeof(facts->argc), stack) == 0);
+	KNOWN(facts, FACT_ARGC, bpf_probe_read_user(&facts->argc, sizeof(facts->argc), stack) == 0);
 	n = to - from;
 	if (n > ARGV_MAX)
 		n = ARGV_MAX;
@@ -264,8 +263,7 @@ static __always_inline void read_inode(struct run *run, struct exec_facts *facts
 	KNOWN(facts, FACT_NLINK, READ(run, &facts->nlink, inode, inode, i_nlink));
 	KNOWN(facts, FACT_MTIME, inode_mtime(run, inode, &facts->mtime_sec, &facts->mtime_nsec));
 	KNOWN(facts, FACT_DEV, READ(run, &facts->dev, super, super_block, s_dev));
-	KNOWN(facts, FACT_FS,
-	      bpf_probe_read_kernel_str(facts->fs, sizeof(facts->fs), name) > 0);
+	KNOWN(facts, FACT_FS, bpf_probe_read_kernel_str(facts->fs, sizeof(facts->fs), name) > 0);
 }
 
 /*
@@ -284,9 +282,8 @@ static __always_inline void read_links(struct run *run, struct exec_facts *facts
 	if (!parent || !root)
 		return;
 	KNOWN(facts, FACT_MEMFD,
-	      bpf_probe_read_kernel(name, 6,
-				    FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name)) ==
-		      0);
+	      bpf_probe_read_kernel(
+		      name, 6, FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name)) == 0);
 	if (parent == dentry && dentry != root && name[0] == 'm' && name[1] == 'e' &&
 	    name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':')
 		facts->flags |= EXEC_MEMFD;

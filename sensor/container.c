@@ -13,8 +13,12 @@ static const struct {
 	const char *prefix;
 	const char *runtime;
 } prefixes[] = {
-	{"docker-", "docker"},	{"cri-containerd-", "containerd"}, {"crio-", "cri-o"},
-	{"libpod-", "podman"},	{"nerdctl-", "containerd"},	   {"containerd-", "containerd"},
+	{"docker-", "docker"},
+	{"cri-containerd-", "containerd"},
+	{"crio-", "cri-o"},
+	{"libpod-", "podman"},
+	{"nerdctl-", "containerd"},
+	{"containerd-", "containerd"},
 	{"", NULL},
 };
 
@@ -48,7 +52,8 @@ static bool is_id(struct slice s)
 static const char *parent_runtime(struct slice parent)
 {
 	for (size_t i = 0; i < sizeof(parents) / sizeof(parents[0]); i++)
-		if (parent.len == strlen(parents[i].parent) && starts_with(parent, parents[i].parent))
+		if (parent.len == strlen(parents[i].parent) &&
+		    starts_with(parent, parents[i].parent))
 			return parents[i].runtime;
 	return NULL;
 }
@@ -67,9 +72,8 @@ static bool component_id(struct slice name, struct slice parent, struct slice *i
 		rest = (struct slice){name.data + skip, name.len - skip};
 		if (!is_id(rest))
 			continue;
-		if (rest.len != ID_HEX &&
-		    !(rest.len == ID_HEX + scope.len &&
-		      !memcmp(rest.data + ID_HEX, scope.data, scope.len)))
+		if (rest.len != ID_HEX && !(rest.len == ID_HEX + scope.len &&
+					    !memcmp(rest.data + ID_HEX, scope.data, scope.len)))
 			continue;
 		*id = (struct slice){rest.data, ID_HEX};
 		*runtime = skip ? prefixes[i].runtime : parent_runtime(parent);

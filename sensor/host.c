@@ -93,7 +93,8 @@ void host_read(struct host *host)
 	}
 	read_line("/proc/sys/kernel/random/boot_id", host->boot_id, sizeof(host->boot_id));
 	if (proc_is_host())
-		read_line("/proc/1/root/etc/machine-id", host->machine_id, sizeof(host->machine_id));
+		read_line("/proc/1/root/etc/machine-id", host->machine_id,
+			  sizeof(host->machine_id));
 	if (!is_machine_id(host->machine_id))
 		read_line("/etc/machine-id", host->machine_id, sizeof(host->machine_id));
 	if (!is_machine_id(host->machine_id))

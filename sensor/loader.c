@@ -91,7 +91,8 @@ static void log_last(char *out, size_t size)
 {
 	char *line, *save = NULL, *last = NULL, *before = NULL;
 
-	for (line = strtok_r(log_tail.text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+	for (line = strtok_r(log_tail.text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
 		if (strstr(line, "-- END PROG LOAD LOG --") || strstr(line, "failed to load"))
 			continue;
 		before = last;
@@ -133,10 +134,11 @@ static enum loader_error reason_permission(struct loader_reason *r, const char *
 			      "cannot %s: the kernel is locked down (%s): boot without "
 			      "lockdown=confidentiality, or sign what needs it",
 			      what, mode);
-	return reason(r, LOADER_NOT_PERMITTED,
-		      "cannot %s: %s although the capabilities are held: a seccomp filter, an LSM, "
-		      "or a container's policy forbids it; allow bpf(2) and perf_event_open(2) here",
-		      what, strerror(-err));
+	return reason(
+		r, LOADER_NOT_PERMITTED,
+		"cannot %s: %s although the capabilities are held: a seccomp filter, an LSM, "
+		"or a container's policy forbids it; allow bpf(2) and perf_event_open(2) here",
+		what, strerror(-err));
 }
 
 static enum loader_error reason_load(struct loader_reason *r, int err)
@@ -159,7 +161,8 @@ static enum loader_error reason_load(struct loader_reason *r, int err)
 			      r->variant->program, strerror(-err));
 	log_last(last, sizeof(last));
 	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
-		return reason(r, LOADER_FAILED, "cannot load %s: %s (%s): free memory or raise the limit",
+		return reason(r, LOADER_FAILED,
+			      "cannot load %s: %s (%s): free memory or raise the limit",
 			      r->variant->program, strerror(-err), last);
 	return reason(r, LOADER_KERNEL_TOO_OLD,
 		      "cannot load %s: %s (%s): this kernel lacks what the variant needs (ring "
@@ -168,7 +171,8 @@ static enum loader_error reason_load(struct loader_reason *r, int err)
 }
 
 static const char no_tracefs[] =
-	"cannot attach to the tracepoint sched_process_exec: tracefs is not mounted or not readable: "
+	"cannot attach to the tracepoint sched_process_exec: tracefs is not mounted or not "
+	"readable: "
 	"mount it with `mount -t tracefs tracefs /sys/kernel/tracing`, or use a variant without it";
 
 /* The places where libbpf, too, looks for the tracepoint. */
@@ -185,10 +189,11 @@ static enum loader_error reason_attach(struct loader_reason *r, int err)
 	if (err == -EPERM || err == -EACCES)
 		return reason_permission(r, "attach the program", err);
 	if (err == -EEXIST)
-		return reason(r, LOADER_ATTACH_FAILED,
-			      "cannot attach %s: another program holds the tracepoint, and this kernel "
-			      "allows one: stop the other agent",
-			      r->variant->program);
+		return reason(
+			r, LOADER_ATTACH_FAILED,
+			"cannot attach %s: another program holds the tracepoint, and this kernel "
+			"allows one: stop the other agent",
+			r->variant->program);
 	return reason(r, LOADER_ATTACH_FAILED,
 		      "cannot attach %s: %s: the kernel may lack the hook (CONFIG_BPF_EVENTS)",
 		      r->variant->program, strerror(-err));
@@ -222,7 +227,7 @@ static int choose_program(struct loader *loader, const struct variant *variant)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, loader->skel->obj) {
+	bpf_object__for_each_program (program, loader->skel->obj) {
 		bool chosen = !strcmp(bpf_program__name(program), variant->program);
 
 		bpf_program__set_autoload(program, chosen);
@@ -251,7 +256,8 @@ static enum loader_error read_buffers(struct loader *loader, struct loader_reaso
 	loader->cpus = libbpf_num_possible_cpus();
 	if (loader->cpus > 0)
 		loader->per_cpu = calloc((size_t)loader->cpus, sizeof(*loader->per_cpu));
-	loader->ring = ring_buffer__new(bpf_map__fd(loader->skel->maps.ring), on_sample, loader, NULL);
+	loader->ring =
+		ring_buffer__new(bpf_map__fd(loader->skel->maps.ring), on_sample, loader, NULL);
 	if (!loader->ring || !loader->per_cpu)
 		return reason(r, LOADER_FAILED, "cannot map the ring buffer: %s: free memory",
 			      strerror(errno));

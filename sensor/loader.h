@@ -12,13 +12,13 @@
 
 enum loader_error {
 	LOADER_OK,
-	LOADER_KERNEL_TOO_OLD,	   /* no bpf(2), or no program type, map or hook that would do */
-	LOADER_MISSING_BTF,	   /* the kernel shows no BTF, and CO-RE needs it */
-	LOADER_NOT_PERMITTED,	   /* a capability is missing, or the kernel is locked down */
-	LOADER_NO_TRACEFS,	   /* tracefs is not mounted or not readable */
-	LOADER_VERIFIER_REJECTED,  /* the verifier refused the program */
-	LOADER_ATTACH_FAILED,	   /* loaded, but could not be attached */
-	LOADER_FAILED,		   /* anything else: memory, descriptors */
+	LOADER_KERNEL_TOO_OLD,	  /* no bpf(2), or no program type, map or hook that would do */
+	LOADER_MISSING_BTF,	  /* the kernel shows no BTF, and CO-RE needs it */
+	LOADER_NOT_PERMITTED,	  /* a capability is missing, or the kernel is locked down */
+	LOADER_NO_TRACEFS,	  /* tracefs is not mounted or not readable */
+	LOADER_VERIFIER_REJECTED, /* the verifier refused the program */
+	LOADER_ATTACH_FAILED,	  /* loaded, but could not be attached */
+	LOADER_FAILED,		  /* anything else: memory, descriptors */
 };
 
 /* The contract's name of an error: "KernelTooOld", … */

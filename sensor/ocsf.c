@@ -259,7 +259,7 @@ static void put_key(struct text *t, const struct ocsf *ocsf, uint32_t tgid, uint
 	text_char(t, '"');
 }
 
-/* The parent as the kernel gave it: the slim process of the actor, and the start of the full one. */
+/* The parent as the kernel gave it: all of the actor's process, the start of the parent_process. */
 static void put_parent_identity(struct text *t, const struct ocsf *ocsf,
 				const struct exec_event *event)
 {
@@ -343,8 +343,8 @@ static void put_container(struct text *t, const struct exec_event *event)
 static void put_namespaces(struct text *t, const struct exec_event *event)
 {
 	static const char *const keys[NS_COUNT] = {
-		[NS_MNT] = ",\"mnt\":",	  [NS_PID] = ",\"pid\":",	[NS_NET] = ",\"net\":",
-		[NS_UTS] = ",\"uts\":",	  [NS_IPC] = ",\"ipc\":",	[NS_USER] = ",\"user\":",
+		[NS_MNT] = ",\"mnt\":",	      [NS_PID] = ",\"pid\":",	[NS_NET] = ",\"net\":",
+		[NS_UTS] = ",\"uts\":",	      [NS_IPC] = ",\"ipc\":",	[NS_USER] = ",\"user\":",
 		[NS_CGROUP] = ",\"cgroup\":", [NS_TIME] = ",\"time\":",
 	};
 	struct object ns = object_begin(t, ",\"ns\":");
@@ -430,8 +430,8 @@ static void put_process(struct text *t, const struct ocsf *ocsf, const struct wa
 	put_u64(t, ",\"tid\":", event->head.tid);
 	if (exec_knows(event, FACT_START)) {
 		put_key(t, ocsf, event->head.tgid, facts->start_ns);
-		put_i64(t, ",\"created_time\":",
-			wallclock_ms(wallclock_boot(clock, facts->start_ns)));
+		put_i64(t,
+			",\"created_time\":", wallclock_ms(wallclock_boot(clock, facts->start_ns)));
 	}
 	if (exec_knows(event, FACT_COMM))
 		put_string(t, ",\"name\":", slice_of(facts->comm));
@@ -506,7 +506,8 @@ void ocsf_write(struct ocsf *ocsf, const struct wallclock *clock, const struct e
 /* OCSF's hostname_t: labels of letters, digits and inner hyphens. */
 static bool hostname_valid(const char *name)
 {
-	static const char inner[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+	static const char inner[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
 
 	do {
 		size_t n = strspn(name, inner);

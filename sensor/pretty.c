@@ -178,7 +178,8 @@ static void put_time(struct text *out, int64_t ns)
 void pretty_title(const struct pretty *pretty, struct text *out)
 {
 	colour(pretty, out, "1");
-	text_format(out, "%-12s %-*s %7s %7s  %s", "TIME", USER_WIDTH, "USER", "PID", "PPID", "COMMAND");
+	text_format(out, "%-12s %-*s %7s %7s  %s", "TIME", USER_WIDTH, "USER", "PID", "PPID",
+		    "COMMAND");
 	colour(pretty, out, "0");
 }
 
@@ -201,10 +202,12 @@ void pretty_write(struct pretty *pretty, const struct wallclock *clock,
 	put_command(out, event);
 	if (event->container.data) {
 		colour(pretty, out, "36");
-		text_format(out, "  [%s%s", event->container_runtime ? event->container_runtime : "",
+		text_format(out, "  [%s%s",
+			    event->container_runtime ? event->container_runtime : "",
 			    event->container_runtime ? ":" : "");
-		put_escaped(out, (struct slice){event->container.data,
-						event->container.len > 12 ? 12 : event->container.len});
+		put_escaped(out,
+			    (struct slice){event->container.data,
+					   event->container.len > 12 ? 12 : event->container.len});
 		text_char(out, ']');
 		colour(pretty, out, "0");
 	}

@@ -4,12 +4,9 @@
 #include <errno.h>
 
 static const uint32_t section_max[SECTION_COUNT] = {
-	[SECTION_ARGV] = ARGV_MAX,
-	[SECTION_FILENAME] = PATH_BYTES_MAX,
-	[SECTION_EXE] = PATH_BYTES_MAX,
-	[SECTION_CWD] = PATH_BYTES_MAX,
-	[SECTION_CGROUP] = CGROUP_BYTES_MAX,
-	[SECTION_CGROUP_V1] = CGROUP_BYTES_MAX,
+	[SECTION_ARGV] = ARGV_MAX,	     [SECTION_FILENAME] = PATH_BYTES_MAX,
+	[SECTION_EXE] = PATH_BYTES_MAX,	     [SECTION_CWD] = PATH_BYTES_MAX,
+	[SECTION_CGROUP] = CGROUP_BYTES_MAX, [SECTION_CGROUP_V1] = CGROUP_BYTES_MAX,
 };
 
 static bool head_valid(const struct process_exec_event *head, size_t size)
@@ -36,7 +33,8 @@ static bool facts_valid(const struct exec_facts *facts)
 		string_valid(facts->parent_comm, sizeof(facts->parent_comm))) &&
 	       (!(facts->present & FACT_BIT(FACT_TTY)) ||
 		string_valid(facts->tty, sizeof(facts->tty))) &&
-	       (!(facts->present & FACT_BIT(FACT_FS)) || string_valid(facts->fs, sizeof(facts->fs)));
+	       (!(facts->present & FACT_BIT(FACT_FS)) ||
+		string_valid(facts->fs, sizeof(facts->fs)));
 }
 
 /* Cuts the record into its sections. They must fill it exactly. */
@@ -78,7 +76,8 @@ static bool argv_decode(const struct exec_facts *facts, struct slice argv, struc
 		return false;
 	for (size_t i = 0; i < argv.len; i++)
 		count += !argv.data[i];
-	/* Whole argv: the arguments are there to be counted. Else what the stack says, if it can be. */
+	/* Whole argv: the arguments are there to be counted. Else what the stack says, if it can
+	 * be. */
 	event->argc = event->argv_truncated ? facts->argc : (uint32_t)count;
 	event->argc_known = !event->argv_truncated ||
 			    (facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= count &&

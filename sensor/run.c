@@ -89,7 +89,8 @@ static void flush(struct run *run)
 		return;
 	for (int i = run->sink_count - 1; i >= 0; i--) {
 		struct text error = {0};
-		int err = sink_write(run->sinks[i], &run->batch, run->batch_count, &accepted, &error);
+		int err =
+			sink_write(run->sinks[i], &run->batch, run->batch_count, &accepted, &error);
 
 		say_text(&error);
 		if (accepted > most)
@@ -161,7 +162,8 @@ static void update_counters(struct run *run)
 	run->counters.pending_user = run->batch_count;
 	err = loader_counters(run->loader, &run->counters);
 	if (err && !run->counters_failed)
-		say("cannot read the kernel's counters: losses are unknown from here on", strerror(-err));
+		say("cannot read the kernel's counters: losses are unknown from here on",
+		    strerror(-err));
 	run->counters_failed = err != 0;
 }
 
@@ -199,8 +201,10 @@ static enum exit_status open_sinks(struct run *run)
 		int err = sink_open(run->options->sinks[i], run->signal_fd, &run->sinks[i], &error);
 
 		if (err == -EINVAL && !error.len)
-			text_format(&error, "unknown sink %s: not stdout or file:PATH: see "
-					    "cormorant --help", run->options->sinks[i]);
+			text_format(&error,
+				    "unknown sink %s: not stdout or file:PATH: see "
+				    "cormorant --help",
+				    run->options->sinks[i]);
 		else if (err && !error.len)
 			text_format(&error, "cannot open sink %s: %s: free memory",
 				    run->options->sinks[i], strerror(-err));
@@ -299,7 +303,8 @@ static int open_loop(struct run *run)
 		err = watch(run, loader_fd(run->loader), EPOLLIN);
 	for (int i = 0; !err && i < run->sink_count; i++)
 		if (sink_watch_fd(run->sinks[i]) >= 0)
-			err = watch(run, sink_watch_fd(run->sinks[i]), 0); /* EPOLLERR comes unasked */
+			err = watch(run, sink_watch_fd(run->sinks[i]),
+				    0); /* EPOLLERR comes unasked */
 	return err;
 }
 

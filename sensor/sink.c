@@ -39,13 +39,15 @@ static int open_fd(struct sink *sink, const char *name, struct text *error)
 	}
 	if (strncmp(name, file, sizeof(file) - 1) || !name[sizeof(file) - 1])
 		return -EINVAL;
-	sink->fd = open(name + sizeof(file) - 1, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-			0600);
+	sink->fd = open(name + sizeof(file) - 1,
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
 	if (sink->fd < 0) {
 		int err = -errno;
 
-		text_format(error, "cannot open sink %s: %s: give a path in an existing directory "
-				   "that this user may write to", name, strerror(-err));
+		text_format(error,
+			    "cannot open sink %s: %s: give a path in an existing directory "
+			    "that this user may write to",
+			    name, strerror(-err));
 		return err;
 	}
 	sink->owned = true;
@@ -135,7 +137,8 @@ static void take_back(const struct sink *sink, size_t bytes)
 {
 	off_t end = lseek(sink->fd, 0, SEEK_END);
 
-	if (sink->regular && bytes && end >= (off_t)bytes && ftruncate(sink->fd, end - (off_t)bytes))
+	if (sink->regular && bytes && end >= (off_t)bytes &&
+	    ftruncate(sink->fd, end - (off_t)bytes))
 		return; /* nothing more can be done; the reader will see one bad line */
 }
 
@@ -143,8 +146,9 @@ static void tell(struct sink *sink, int err, uint64_t failed, struct text *error
 {
 	if (sink->failing || err == -EPIPE)
 		return;
-	text_format(error, "cannot write to sink %s: %s: %llu event(s) not written, counted in "
-			   "failed_sink; %s",
+	text_format(error,
+		    "cannot write to sink %s: %s: %llu event(s) not written, counted in "
+		    "failed_sink; %s",
 		    sink->name, strerror(-err), (unsigned long long)failed,
 		    err == -ENOSPC ? "make room, later events are tried again" :
 				     "later events are tried again");

@@ -178,8 +178,8 @@ static inline uint64_t any_zero(uint64_t word)
 /* True if all eight bytes go into a JSON string as they are. */
 static inline bool json_plain8(uint64_t word)
 {
-	uint64_t special = word | any_zero(word ^ EACH_BYTE('"')) | any_zero(word ^ EACH_BYTE('\\')) |
-			   any_zero(word ^ EACH_BYTE(0x7f)) |
+	uint64_t special = word | any_zero(word ^ EACH_BYTE('"')) |
+			   any_zero(word ^ EACH_BYTE('\\')) | any_zero(word ^ EACH_BYTE(0x7f)) |
 			   ((word - EACH_BYTE(0x20)) & ~word);
 
 	return !(special & EACH_BYTE(0x80));

@@ -103,10 +103,10 @@ enum exec_fact {
 	FACT_MEMFD,   /* EXEC_MEMFD says yes or no */
 	FACT_DELETED, /* EXEC_DELETED says yes or no */
 	FACT_CGROUP_ID,
-	FACT_ID,			     /* 8 bits, enum exec_id */
-	FACT_CAPS = FACT_ID + ID_COUNT,	     /* 3 bits, enum exec_cap */
-	FACT_NS = FACT_CAPS + CAPS_COUNT,    /* 8 bits, enum exec_ns */
-	FACT_SECTION = FACT_NS + NS_COUNT,   /* 6 bits, enum exec_section */
+	FACT_ID,			   /* 8 bits, enum exec_id */
+	FACT_CAPS = FACT_ID + ID_COUNT,	   /* 3 bits, enum exec_cap */
+	FACT_NS = FACT_CAPS + CAPS_COUNT,  /* 8 bits, enum exec_ns */
+	FACT_SECTION = FACT_NS + NS_COUNT, /* 6 bits, enum exec_section */
 	FACT_COUNT = FACT_SECTION + SECTION_COUNT
 };
 
@@ -164,9 +164,9 @@ struct exec_record {
 
 /* Why a record was not handed over; each place counts for itself. */
 enum exec_loss {
-	LOSS_BUFFER_FULL, /* the ring or perf buffer had no room */
+	LOSS_BUFFER_FULL,  /* the ring or perf buffer had no room */
 	LOSS_SCRATCH_RACE, /* another exec used this CPU's scratch buffer at the same time */
-	LOSS_NO_SCRATCH,  /* the scratch map could not be looked up */
+	LOSS_NO_SCRATCH,   /* the scratch map could not be looked up */
 	LOSS_COUNT
 };
 

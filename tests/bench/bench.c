@@ -32,7 +32,8 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* The workload: a process that executes itself until its count is down, then reports its CPU time. */
+/* The workload: a process that executes itself until its count is down, then reports its CPU time.
+ */
 static int exec_loop(const char *self, int left)
 {
 	struct rusage usage;
@@ -40,7 +41,8 @@ static int exec_loop(const char *self, int left)
 
 	if (left > 0) {
 		snprintf(count, sizeof(count), "%d", left - 1);
-		execl(self, self, "--loop", count, "an ordinary argument", "-o", "another", (char *)NULL);
+		execl(self, self, "--loop", count, "an ordinary argument", "-o", "another",
+		      (char *)NULL);
 		fail("exec");
 	}
 	getrusage(RUSAGE_SELF, &usage);

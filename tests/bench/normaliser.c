@@ -16,7 +16,8 @@ static const char filename[] = "/usr/bin/gcc";
 static const char exe[] = "x86_64-linux-gnu-gcc-12\0bin\0usr";
 static const char cwd[] = "project\0builder\0home";
 static const char cgroup[] =
-	"docker-3c1f6a0b9d7e5c42a8f0b1d2e3f405162738495a6b7c8d9eafb0c1d2e3f40516.scope\0system.slice";
+	"docker-3c1f6a0b9d7e5c42a8f0b1d2e3f405162738495a6b7c8d9eafb0c1d2e3f40516.scope\0system."
+	"slice";
 
 static void add(struct exec_record *record, enum exec_section section, const void *bytes, size_t n)
 {
@@ -29,21 +30,40 @@ static void make_record(struct exec_record *record)
 {
 	struct exec_facts *facts = &record->facts;
 
-	record->event = (struct process_exec_event){
-		.time_ns = 2809523407797, .tgid = 41327, .tid = 41327, .ppid = 41290, .uid = 1000,
-		.length = sizeof(*record), .kind = RECORD_EXEC, .version = RECORD_VERSION, .parts = 1};
-	*facts = (struct exec_facts){
-		.present = ((1ULL << FACT_COUNT) - 1) & ~FACT_BIT(FACT_TTY) &
-			   ~FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1),
-		.start_ns = 2809513407797, .parent_start_ns = 2809513407797,
-		.caps = {0, 0x1fffffffff, 0x1fffffffff}, .inode = 1443877, .size = 1260328,
-		.mtime_sec = 1748390400, .cgroup_id = 8421, .argv_bytes = sizeof(argv_bytes),
-		.ids = {1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000},
-		.ns = {4026532567, 4026532570, 4026532501, 4026532568, 4026532569, 4026531837,
-		       4026532571, 4026531834},
-		.login_uid = 1000, .audit_session = 3, .namespace_pid = 9, .pgid = 41327,
-		.sid = 41290, .dev = 254 << 20, .mode = 0100755, .nlink = 1, .argc = 10,
-		.comm = "gcc", .parent_comm = "make", .fs = "overlay"};
+	record->event = (struct process_exec_event){.time_ns = 2809523407797,
+						    .tgid = 41327,
+						    .tid = 41327,
+						    .ppid = 41290,
+						    .uid = 1000,
+						    .length = sizeof(*record),
+						    .kind = RECORD_EXEC,
+						    .version = RECORD_VERSION,
+						    .parts = 1};
+	*facts = (struct exec_facts){.present = ((1ULL << FACT_COUNT) - 1) & ~FACT_BIT(FACT_TTY) &
+						~FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1),
+				     .start_ns = 2809513407797,
+				     .parent_start_ns = 2809513407797,
+				     .caps = {0, 0x1fffffffff, 0x1fffffffff},
+				     .inode = 1443877,
+				     .size = 1260328,
+				     .mtime_sec = 1748390400,
+				     .cgroup_id = 8421,
+				     .argv_bytes = sizeof(argv_bytes),
+				     .ids = {1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000},
+				     .ns = {4026532567, 4026532570, 4026532501, 4026532568,
+					    4026532569, 4026531837, 4026532571, 4026531834},
+				     .login_uid = 1000,
+				     .audit_session = 3,
+				     .namespace_pid = 9,
+				     .pgid = 41327,
+				     .sid = 41290,
+				     .dev = 254 << 20,
+				     .mode = 0100755,
+				     .nlink = 1,
+				     .argc = 10,
+				     .comm = "gcc",
+				     .parent_comm = "make",
+				     .fs = "overlay"};
 	add(record, SECTION_ARGV, argv_bytes, sizeof(argv_bytes));
 	add(record, SECTION_FILENAME, filename, sizeof(filename));
 	add(record, SECTION_EXE, exe, sizeof(exe));
