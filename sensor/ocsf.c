@@ -207,6 +207,7 @@ static bool put_file_name(struct text *t, struct slice path, struct slice name)
 static void put_file_facts(struct text *t, const struct exec_event *event)
 {
 	const struct exec_facts *facts = event->facts;
+	int64_t ms;
 
 	if (exec_knows(event, FACT_DEV) && exec_knows(event, FACT_INODE)) {
 		put_u64(t, ",\"uid\":\"", facts->dev >> 20);
@@ -218,9 +219,11 @@ static void put_file_facts(struct text *t, const struct exec_event *event)
 		put_u64(t, ",\"size\":", facts->size);
 	if (exec_knows(event, FACT_MODE))
 		put_u64(t, ",\"attributes\":", facts->mode);
-	if (exec_knows(event, FACT_MTIME))
-		put_i64(t, ",\"modified_time\":",
-			facts->mtime_sec * 1000 + facts->mtime_nsec / 1000000);
+	/* A file system can be made to hold any number: one that has no milliseconds is no time. */
+	if (exec_knows(event, FACT_MTIME) &&
+	    !__builtin_mul_overflow(facts->mtime_sec, 1000, &ms) &&
+	    !__builtin_add_overflow(ms, facts->mtime_nsec / 1000000, &ms))
+		put_i64(t, ",\"modified_time\":", ms);
 }
 
 static void put_file(struct text *t, const struct exec_event *event)

@@ -60,28 +60,35 @@ static bool sections_cut(const struct exec_record *record, struct slice *section
 	return left == 0;
 }
 
+/* argc as the stack of the new program says it, if it can be. */
+static void argc_from_stack(const struct exec_facts *facts, size_t at_least,
+			    struct exec_event *event)
+{
+	event->argc = facts->argc;
+	event->argc_known = facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= at_least &&
+			    (!(facts->present & FACT_BIT(FACT_ARGV)) ||
+			     facts->argc <= facts->argv_bytes);
+}
+
 static bool argv_decode(const struct exec_facts *facts, struct slice argv, struct exec_event *event)
 {
+	bool truncated = facts->flags & EXEC_TRUNCATED_BIT(SECTION_ARGV);
 	size_t count = 0;
 
 	event->argv = argv;
-	if (!argv.data) {
-		event->argc_known = false;
-		return true;
-	}
-	if (!(facts->present & FACT_BIT(FACT_ARGV)) || argv.len > facts->argv_bytes)
+	if (argv.data && (!(facts->present & FACT_BIT(FACT_ARGV)) || argv.len > facts->argv_bytes ||
+			  truncated != (argv.len < facts->argv_bytes)))
 		return false;
-	event->argv_truncated = argv.len < facts->argv_bytes;
-	if (event->argv_truncated != !!(facts->flags & EXEC_TRUNCATED_BIT(SECTION_ARGV)))
-		return false;
+	event->argv_truncated = argv.data && truncated;
 	for (size_t i = 0; i < argv.len; i++)
 		count += !argv.data[i];
-	/* Whole argv: the arguments are there to be counted. Else what the stack says, if it can
-	 * be. */
-	event->argc = event->argv_truncated ? facts->argc : (uint32_t)count;
-	event->argc_known = !event->argv_truncated ||
-			    (facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= count &&
-			     facts->argc <= facts->argv_bytes);
+	if (!argv.data || truncated) {
+		argc_from_stack(facts, count, event);
+		return true;
+	}
+	/* The whole argv is there: the arguments can be counted. */
+	event->argc = (uint32_t)count + (argv.len && argv.data[argv.len - 1]);
+	event->argc_known = true;
 	return true;
 }
 

@@ -40,7 +40,7 @@ static int open_fd(struct sink *sink, const char *name, struct text *error)
 	if (strncmp(name, file, sizeof(file) - 1) || !name[sizeof(file) - 1])
 		return -EINVAL;
 	sink->fd = open(name + sizeof(file) - 1,
-			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 	if (sink->fd < 0) {
 		int err = -errno;
 
@@ -132,14 +132,18 @@ static uint64_t whole_lines(const char *data, size_t n, size_t *end)
 	return lines;
 }
 
-/* Takes a half-written line off a file's end, so that the next one starts a line. */
+/*
+ * Takes a half-written line off a file's end, so that the next one starts a line. Only
+ * if it is the end: others may write to the same file.
+ */
 static void take_back(const struct sink *sink, size_t bytes)
 {
-	off_t end = lseek(sink->fd, 0, SEEK_END);
+	off_t at = sink->regular ? lseek(sink->fd, 0, SEEK_CUR) : -1;
 
-	if (sink->regular && bytes && end >= (off_t)bytes &&
-	    ftruncate(sink->fd, end - (off_t)bytes))
-		return; /* nothing more can be done; the reader will see one bad line */
+	if (!bytes || at < (off_t)bytes || lseek(sink->fd, 0, SEEK_END) != at)
+		return;
+	if (!ftruncate(sink->fd, at - (off_t)bytes))
+		(void)lseek(sink->fd, at - (off_t)bytes, SEEK_SET);
 }
 
 static void tell(struct sink *sink, int err, uint64_t failed, struct text *error)

@@ -65,6 +65,7 @@ static void civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
 void wallclock_rfc3339(struct text *t, int64_t ns)
 {
 	int64_t seconds = ns / NS_PER_S - (ns % NS_PER_S < 0), year;
+	int64_t rest = ns % NS_PER_S < 0 ? ns % NS_PER_S + NS_PER_S : ns % NS_PER_S;
 	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
 	unsigned left = (unsigned)(seconds - days * 86400), month, day;
 
@@ -81,6 +82,6 @@ void wallclock_rfc3339(struct text *t, int64_t ns)
 	text_char(t, ':');
 	text_padded(t, left % 60, 2);
 	text_char(t, '.');
-	text_padded(t, (uint64_t)(ns - seconds * NS_PER_S), 9);
+	text_padded(t, (uint64_t)rest, 9);
 	text_char(t, 'Z');
 }

@@ -19,12 +19,12 @@ void wallclock_update(struct wallclock *clock);
 /* Wall time, ns since the epoch, of a boot clock time. */
 static inline int64_t wallclock_boot(const struct wallclock *clock, uint64_t ns)
 {
-	return (int64_t)ns + clock->boot;
+	return (int64_t)(ns + (uint64_t)clock->boot); /* wraps, whatever the record says */
 }
 
 static inline int64_t wallclock_monotonic(const struct wallclock *clock, uint64_t ns)
 {
-	return (int64_t)ns + clock->monotonic;
+	return (int64_t)(ns + (uint64_t)clock->monotonic);
 }
 
 /* Appends ns since the epoch as RFC 3339 in UTC with nanoseconds. */
