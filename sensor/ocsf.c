@@ -102,12 +102,13 @@ HOT void put_base64_unless_utf8(struct text *t, const char *key, struct slice s)
 
 /* ---------------------------------------------------------------------- argv */
 
-static void put_quoted_argument(struct text *t, struct slice argument, size_t *budget)
+/* plain: a shell reads it as one word. Not so a first word with a '=': that is an assignment. */
+static void put_argument(struct text *t, struct slice argument, bool plain, size_t *budget)
 {
 	static const struct slice open_close = {"'", 1}, quote = {"'\\''", 4};
 	const char *apostrophe;
 
-	if (shell_plain(argument)) {
+	if (plain) {
 		text_json_escaped(t, argument, budget);
 		return;
 	}
@@ -134,7 +135,10 @@ void ocsf_command_line(struct text *out, struct slice argv)
 	while (budget && argv_next(&argv, &argument)) {
 		if (!first)
 			text_json_escaped(out, space, &budget);
-		put_quoted_argument(out, argument, &budget);
+		put_argument(out, argument,
+			     shell_plain(argument) &&
+				     !(first && memchr(argument.data, '=', argument.len)),
+			     &budget);
 		first = false;
 	}
 }

@@ -73,7 +73,8 @@ static int is_process(int dir, uint64_t start_ns, const char *comm)
 
 /*
  * The kernel marks a deleted executable with a suffix that a file's name may also end
- * in. Only the link count tells, and only one way: where both are possible, unknown.
+ * in. A link count of zero, read before the name, proves that the suffix is the
+ * kernel's; where it proves nothing, the path is unknown.
  */
 static struct slice read_exe(int dir, char *path, size_t size)
 {
@@ -81,12 +82,13 @@ static struct slice read_exe(int dir, char *path, size_t size)
 	const size_t suffix = sizeof(deleted) - 1;
 	struct slice exe = {0};
 	struct stat st;
+	bool gone = !fstatat(dir, "exe", &st, 0) && !st.st_nlink;
 	ssize_t n = readlinkat(dir, "exe", path, size);
 
 	if (n <= 0 || (size_t)n >= size || path[0] != '/')
 		return exe;
 	if ((size_t)n > suffix && !memcmp(path + n - suffix, deleted, suffix)) {
-		if (fstatat(dir, "exe", &st, 0) || st.st_nlink)
+		if (!gone)
 			return exe;
 		n -= (ssize_t)suffix;
 	}

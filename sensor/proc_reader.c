@@ -57,6 +57,8 @@ static void *serve(void *arg)
 
 	pthread_mutex_lock(&reader->mutex);
 	while (reader->state != QUIT) {
+		if (reader->state == ABANDONED) /* before it was begun: this thread came too late */
+			reader->state = IDLE;
 		if (reader->state != REQUESTED) {
 			pthread_cond_wait(&reader->changed, &reader->mutex);
 			continue;

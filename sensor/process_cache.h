@@ -23,7 +23,7 @@ void process_cache_clear(struct process_cache *cache);
 
 /*
  * Remembers a process, over what was known of it before. A slice with data NULL is
- * remembered as unknown. Both are copied. Without memory the process is forgotten.
+ * remembered as unknown. Both are copied, and must not be the cache's own. Without memory the process is forgotten.
  */
 void process_cache_put(struct process_cache *cache, struct process_key key, struct slice exe,
 		       struct slice argv);

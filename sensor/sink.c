@@ -16,7 +16,8 @@ struct sink {
 	int stop_fd;
 	bool owned;   /* fd is ours to close */
 	bool regular; /* a file: a half line can be taken back */
-	bool failing; /* the last flush failed: its error has been told */
+	bool failing; /* the last write failed: its error has been told */
+	bool given_up; /* its reader was waited for in vain at the end */
 };
 
 static int open_fd(struct sink *sink, const char *name, struct text *error)
@@ -163,8 +164,12 @@ int sink_write(struct sink *sink, const struct text *lines, uint64_t count, uint
 {
 	size_t end;
 	int err;
-	size_t done = write_all(sink, lines, &err);
+	size_t done;
 
+	*accepted = 0;
+	if (sink->given_up)
+		return -ETIMEDOUT;
+	done = write_all(sink, lines, &err);
 	*accepted = count;
 	if (err) {
 		*accepted = whole_lines(lines->data, done, &end);
@@ -172,6 +177,7 @@ int sink_write(struct sink *sink, const struct text *lines, uint64_t count, uint
 		tell(sink, err, count - *accepted, error);
 	}
 	sink->failing = err != 0;
+	sink->given_up = err == -ETIMEDOUT;
 	return err;
 }
 

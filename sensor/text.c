@@ -240,6 +240,8 @@ void text_json_escaped(struct text *t, struct slice s, size_t *budget)
 			json_escape(t, at[0]);
 		else if (at[0] == 0xc2 && at[1] < 0xa0)
 			json_escape(t, at[1]);
+		else if (at[0] == 0xe2 && at[1] == 0x80 && (at[2] | 1) == 0xa9)
+			text_bytes(t, at[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
 		else
 			text_bytes(t, at, (size_t)step);
 		step = step < 0 ? -step : step;

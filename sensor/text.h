@@ -85,8 +85,8 @@ void text_padded(struct text *t, uint64_t v, unsigned digits);
 void text_base64(struct text *t, const void *bytes, size_t n);
 
 /*
- * The inside of a JSON string: what JSON wants escaped, and DEL and the C1 controls,
- * which a terminal might obey, is escaped; what is not UTF-8 becomes U+FFFD, one for
+ * The inside of a JSON string: what JSON wants escaped, DEL and the C1 controls, which a
+ * terminal might obey, and U+2028 and U+2029, at which some readers end a line, is escaped; what is not UTF-8 becomes U+FFFD, one for
  * each maximal ill-formed part (Unicode 15, 3.9, as Python and browsers do). Stops
  * after *budget characters and takes those written off it.
  */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What every test of a run shares, and the groups the tests come in. */
+#ifndef E2E_E2E_H
+#define E2E_E2E_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "event.h"
+#include "observe.h"
+#include "sensor_process.h"
+#include "subject.h"
+#include "workspace.h"
+
+/* A way to attach, each of which serves the whole main group once. */
+struct variant {
+	const char *attach;
+	bool needs_tracefs;
+};
+
+struct e2e {
+	struct workspace ws;
+	const struct variant *variant;
+	struct sensor sensor;		/* of the main group */
+	struct event_log log;		/* its events */
+	struct subject *subjects;	/* of the running test, released when it ends */
+	struct observed *observed;	/* of the running test, freed when it ends */
+	bool no_proc;			/* the sensor cannot see /proc: less is expected */
+};
+
+struct e2e_tests {
+	const struct CMUnitTest *tests;
+	size_t n;
+};
+
+#define E2E_TEST(f) { #f, f, e2e_test_setup, e2e_test_teardown, NULL }
+#define E2E_TESTS(list) { list, sizeof(list) / sizeof((list)[0]) }
+
+int e2e_test_setup(void **state);
+int e2e_test_teardown(void **state);
+
+/* Skips the test with its cause. */
+#define e2e_skip(...)                                  \
+	do {                                           \
+		print_message("skipped: " __VA_ARGS__); \
+		print_message("\n");                   \
+		skip();                                \
+	} while (0)
+
+extern const struct e2e_tests e2e_argv_tests, e2e_identity_tests, e2e_namespace_tests, e2e_file_tests,
+	e2e_process_tests, e2e_cgroup_tests, e2e_load_tests, e2e_cli_tests;
+
+#endif
