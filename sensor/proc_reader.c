@@ -11,7 +11,7 @@
  * of its time for all of them: many slow processes must not be able to do what one
  * stuck one can't.
  */
-enum { WAIT_NS = 20000000, CREDIT_MAX_NS = 100000000, CREDIT_SHARE = 10 };
+enum { WAIT_NS = 100000000, CREDIT_MAX_NS = 200000000, CREDIT_SHARE = 10 };
 
 enum state {
 	IDLE,	   /* the thread waits for a request */

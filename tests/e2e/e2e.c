@@ -97,11 +97,16 @@ static int run_groups(const char *name, const struct e2e_tests *const *groups, C
 	struct CMUnitTest tests[128];
 	size_t n = 0;
 
+	uint64_t begun = clock_monotonic_ns();
+	int failed;
+
 	for (; *groups; groups++) {
 		memcpy(tests + n, (*groups)->tests, (*groups)->n * sizeof(*tests));
 		n += (*groups)->n;
 	}
-	return _cmocka_run_group_tests(name, tests, n, setup, teardown);
+	failed = _cmocka_run_group_tests(name, tests, n, setup, teardown);
+	print_message("# %s: %u s\n", name, (unsigned int)((clock_monotonic_ns() - begun) / NS_PER_S));
+	return failed;
 }
 
 /* tracefs only where the variant needs it: that the others run is the proof that they do not. */

@@ -92,13 +92,13 @@ static void observe_storm(struct e2e *e, int n, int processes)
 /* Emulated machines take 20 ms for an exec, this one less than one. */
 static void two_thousand_execs_are_all_told(void **state)
 {
-	observe_storm(*state, getenv("E2E_VM") ? 400 : 2000, 1);
+	observe_storm(*state, getenv("E2E_VM") ? 200 : 2000, 1);
 }
 
 static void execs_on_two_cpus_at_once_are_all_told(void **state)
 {
 	if (!getenv("E2E_LONG")) {
-		observe_storm(*state, getenv("E2E_VM") ? 400 : 2000, 2);
+		observe_storm(*state, getenv("E2E_VM") ? 200 : 2000, 2);
 		return;
 	}
 	observe_storm(*state, 20000, 2);

@@ -99,11 +99,11 @@ bool workspace_open(struct workspace *ws)
 	return true;
 }
 
+/* Called in the directory that holds it: some paths here are longer than a system call takes. */
 static int workspace_remove(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)st;
-	(void)where;
-	return type == FTW_DP ? rmdir(path) : unlink(path);
+	return type == FTW_DP ? rmdir(path + where->base) : unlink(path + where->base);
 }
 
 void workspace_tidy(struct workspace *ws)
@@ -122,7 +122,7 @@ void workspace_tidy(struct workspace *ws)
 void workspace_close(struct workspace *ws)
 {
 	workspace_tidy(ws);
-	if (nftw(ws->dir, workspace_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT))
+	if (nftw(ws->dir, workspace_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT | FTW_CHDIR))
 		fprintf(stderr, "e2e: left behind: %s: %m\n", ws->dir);
 	for (size_t i = 0; i < ws->n_kept; i++)
 		free(ws->kept[i]);
