@@ -186,12 +186,18 @@ static bool drain(struct run *run)
 
 /* --------------------------------------------------------------------- opening */
 
+/* A person is watching, and nothing else gets the lines. */
+static bool on_terminal(const struct run_options *options)
+{
+	return isatty(STDOUT_FILENO) && options->sink_count == 1 &&
+	       !strcmp(options->sinks[0], "stdout");
+}
+
 static bool wants_pretty(const struct run_options *options)
 {
 	if (options->format != FORMAT_DEFAULT)
 		return options->format == FORMAT_PRETTY;
-	return isatty(STDOUT_FILENO) && options->sink_count == 1 &&
-	       !strcmp(options->sinks[0], "stdout");
+	return on_terminal(options);
 }
 
 static enum exit_status open_sinks(struct run *run)
@@ -242,28 +248,32 @@ static enum exit_status open_loader(struct run *run, const char **variant)
 static enum exit_status open_stages(struct run *run, const char *variant)
 {
 	struct host host;
-	bool colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 
 	host_read(&host);
 	run->enricher = enricher_open();
 	run->ocsf = ocsf_open(&host, variant);
 	if (wants_pretty(run->options))
-		run->pretty = pretty_open(colour && !strcmp(run->options->sinks[0], "stdout"));
+		run->pretty = pretty_open(on_terminal(run->options) && !getenv("NO_COLOR"));
 	if (!run->enricher || !run->ocsf || (wants_pretty(run->options) && !run->pretty)) {
 		say("cannot start: no memory: free some", NULL);
 		return EXIT_FAILED;
 	}
-	if (run->pretty && isatty(STDOUT_FILENO)) {
-		uint64_t accepted;
-		struct text title = {0}, error = {0};
-
-		pretty_title(run->pretty, &title);
-		text_char(&title, '\n');
-		sink_write(run->sinks[0], &title, 1, &accepted, &error);
-		say_text(&error);
-		text_free(&title);
-	}
 	return EXIT_DONE;
+}
+
+/* The column titles, for a person: not where lines are counted or stored. */
+static void write_title(const struct run *run)
+{
+	struct text title = {0}, error = {0};
+	uint64_t accepted;
+
+	if (!run->pretty || !on_terminal(run->options))
+		return;
+	pretty_title(run->pretty, &title);
+	text_char(&title, '\n');
+	sink_write(run->sinks[0], &title, 1, &accepted, &error);
+	say_text(&error);
+	text_free(&title);
 }
 
 static int watch(const struct run *run, int fd, uint32_t events)
@@ -414,6 +424,7 @@ static enum exit_status start(struct run *run)
 	wallclock_update(&run->clock);
 	say("ready", variant);
 	notify_state("READY=1");
+	write_title(run);
 	return EXIT_DONE;
 }
 

@@ -99,7 +99,7 @@ static void event_log_add(struct event_log *log, char *line, size_t len)
 	struct json_object *event = event_parse(line, len);
 
 	log->total++;
-	if (log->copy_fd >= 0) {
+	if (log->copy_fd >= 0 && (!log->copy_every || log->total % log->copy_every == 0)) {
 		line[len] = '\n';
 		if (write(log->copy_fd, line, len + 1) != (ssize_t)len + 1)
 			print_error("E2E_EVENTS: %s\n", strerror(errno));

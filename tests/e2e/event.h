@@ -11,6 +11,7 @@
 struct event_log {
 	int fd;
 	int copy_fd;		/* E2E_EVENTS, or -1 */
+	unsigned int copy_every;	/* of so many events one is copied; 0 is all of them */
 	char *partial;		/* the line that is not whole yet */
 	size_t partial_len;
 	struct json_object **events;
