@@ -132,6 +132,39 @@ static void a_script_is_its_interpreter_and_keeps_its_name(void **state)
 	assert_int_equal(o->subject->argc, 4);
 }
 
+static void a_script_of_a_script_is_the_last_interpreter(void **state)
+{
+	struct e2e *e = *state;
+	char *dir = workspace_scratch(&e->ws);
+	char *inner = workspace_text(&e->ws, "%s/inner", dir), *outer = workspace_text(&e->ws, "%s/outer", dir);
+	char *line = workspace_text(&e->ws, "#!%s first\n", e->ws.program);
+	char *outer_line = workspace_text(&e->ws, "#!%s second\n", inner);
+
+	workspace_write_file(inner, line, strlen(line), 0755);
+	workspace_write_file(outer, outer_line, strlen(outer_line), 0755);
+	assert_string_equal(observe(e, &(struct subject_plan){ .path = outer })->truth.exe.data, e->ws.program);
+}
+
+/* 15 bytes are a comm: the cut goes through the middle of a character, the path stays whole. */
+static void a_comm_cut_within_a_character_survives_in_base64(void **state)
+{
+	struct e2e *e = *state;
+	char *path = program_in(e, workspace_scratch(&e->ws), "fourteen-bytes\xe2\x82\xac");
+	struct observed *o = observe(e, &(struct subject_plan){ .path = path });
+
+	assert_int_equal(o->truth.comm.len, 15);
+	assert_false(utf8_valid(&o->truth.comm));
+	assert_true(utf8_valid(&o->truth.exe));
+}
+
+static void a_path_with_control_characters_and_quotes_survives(void **state)
+{
+	struct e2e *e = *state;
+	char *path = program_in(e, workspace_scratch(&e->ws), "\x01\x1b[31m \"it's\"\\\n\t\x7f");
+
+	observe(e, &(struct subject_plan){ .path = path });
+}
+
 static void names_that_are_not_utf8_survive_in_base64(void **state)
 {
 	struct e2e *e = *state;
@@ -366,6 +399,9 @@ static const struct CMUnitTest tests[] = {
 	E2E_TEST(a_memfd_is_marked),
 	E2E_TEST(a_file_called_memfd_is_none),
 	E2E_TEST(a_script_is_its_interpreter_and_keeps_its_name),
+	E2E_TEST(a_script_of_a_script_is_the_last_interpreter),
+	E2E_TEST(a_comm_cut_within_a_character_survives_in_base64),
+	E2E_TEST(a_path_with_control_characters_and_quotes_survives),
 	E2E_TEST(names_that_are_not_utf8_survive_in_base64),
 	E2E_TEST(a_path_of_forty_components_is_whole),
 	E2E_TEST(a_path_of_a_hundred_and_twenty_components_is_whole),

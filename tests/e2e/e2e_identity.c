@@ -29,6 +29,20 @@ static void all_ids_are_told_apart(void **state)
 	assert_int_equal(o->truth.egid, 1002);
 }
 
+static int become_the_highest(void *arg)
+{
+	(void)arg;
+	return setresgid(4294967294U, 4294967293U, 4294967293U) || setresuid(4294967292U, 4294967291U, 4294967291U) ?
+		       -errno : 0;
+}
+
+static void ids_above_two_to_the_31_are_positive(void **state)
+{
+	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = become_the_highest });
+
+	assert_true(o->truth.gid == 4294967294U && o->truth.euid == 4294967291U);
+}
+
 static int become_nobody(void *arg)
 {
 	(void)arg;
@@ -146,6 +160,7 @@ static void process_group_and_session_are_told(void **state)
 
 static const struct CMUnitTest tests[] = {
 	E2E_TEST(all_ids_are_told_apart),
+	E2E_TEST(ids_above_two_to_the_31_are_positive),
 	E2E_TEST(a_set_uid_program_has_its_owners_effective_ids),
 	E2E_TEST(capabilities_are_told),
 	E2E_TEST(no_capabilities_are_told_as_zeroes),

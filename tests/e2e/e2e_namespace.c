@@ -2,6 +2,7 @@
 #include "e2e.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,25 @@ static int unshare_time(void *arg)
 	return unshare(CLONE_NEWTIME) ? -errno : 0;
 }
 
+/* An hour further on the boot clock: the event's times and keys stay the host's. */
+static int shift_time(void *arg)
+{
+	static const char offset[] = "boottime 3600 0\nmonotonic 3600 0\n";
+	int why = unshare_time(arg), fd;
+
+	if (why)
+		return why;
+	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, offset, sizeof(offset) - 1) < 0 ? -errno : 0;
+}
+
+static void in_a_shifted_time_namespace_times_stay_the_hosts(void **state)
+{
+	if (access("/proc/self/timens_offsets", F_OK))
+		e2e_skip("this kernel has no time namespaces (5.6, CONFIG_TIME_NS)");
+	observe(*state, &(struct subject_plan){ .prepare = shift_time });
+}
+
 static void the_time_namespace_after_the_exec_is_told(void **state)
 {
 	struct e2e *e = *state;
@@ -100,6 +120,7 @@ static const struct CMUnitTest tests[] = {
 	E2E_TEST(an_ipc_namespace_is_told),
 	E2E_TEST(a_user_namespace_is_told_and_ids_stay_the_hosts),
 	E2E_TEST(a_cgroup_namespace_is_told),
+	E2E_TEST(in_a_shifted_time_namespace_times_stay_the_hosts),
 	E2E_TEST(the_time_namespace_after_the_exec_is_told),
 };
 const struct e2e_tests e2e_namespace_tests = E2E_TESTS(tests);

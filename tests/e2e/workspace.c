@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,11 +99,21 @@ bool workspace_open(struct workspace *ws)
 	return true;
 }
 
-/* Called in the directory that holds it: some paths here are longer than a system call takes. */
-static int workspace_remove(const char *path, const struct stat *st, int type, struct FTW *where)
+/* By descriptors: some paths here are longer than a system call takes. */
+static bool workspace_remove(int parent, const char *name)
 {
-	(void)st;
-	return type == FTW_DP ? rmdir(path + where->base) : unlink(path + where->base);
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	bool removed = true;
+
+	if (!dir)
+		return unlinkat(parent, name, 0) == 0;
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			removed &= workspace_remove(dirfd(dir), entry->d_name);
+	closedir(dir);
+	return removed && unlinkat(parent, name, AT_REMOVEDIR) == 0;
 }
 
 void workspace_tidy(struct workspace *ws)
@@ -122,7 +132,7 @@ void workspace_tidy(struct workspace *ws)
 void workspace_close(struct workspace *ws)
 {
 	workspace_tidy(ws);
-	if (nftw(ws->dir, workspace_remove, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT | FTW_CHDIR))
+	if (!workspace_remove(AT_FDCWD, ws->dir))
 		fprintf(stderr, "e2e: left behind: %s: %m\n", ws->dir);
 	for (size_t i = 0; i < ws->n_kept; i++)
 		free(ws->kept[i]);
