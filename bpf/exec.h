@@ -67,12 +67,13 @@ static __always_inline int append_name(struct scratch *s, enum exec_section sect
 }
 
 /*
- * A path, from the dentry up to the root of the mount namespace: the mount that is
- * its own parent. path is the address of a struct path in kernel memory. Components
- * are appended leaf first.
+ * A path, from the dentry up to the root of the process's mount namespace: the mount
+ * that is its own parent, and in that namespace. A detached mount (umount -l), or one of
+ * another namespace, is its own root too: there the path ends as truncated. path is the
+ * address of a struct path in kernel memory. Components are appended leaf first.
  */
 static __always_inline void append_path(struct run *run, struct scratch *s, const void *path,
-					enum exec_section section)
+					const void *mnt_ns, enum exec_section section)
 {
 	void *dentry = FOLLOW(run, path, path, dentry);
 	void *vfsmount = FOLLOW(run, path, path, mnt);
@@ -89,7 +90,8 @@ static __always_inline void append_path(struct run *run, struct scratch *s, cons
 			if (!parent)
 				return;
 			if (parent == mount) {
-				section_complete(s, section);
+				if (mnt_ns && FOLLOW(run, mount, mount, mnt_ns) == mnt_ns)
+					section_complete(s, section);
 				return;
 			}
 			dentry = FOLLOW(run, mount, mount, mnt_mountpoint);
@@ -172,6 +174,11 @@ static __always_inline void read_parent(struct run *run, struct exec_record *rec
 	leader = FOLLOW(run, parent, task_struct, group_leader);
 	KNOWN(facts, FACT_PARENT_START, task_start_ns(run, leader, &facts->parent_start_ns));
 	KNOWN(facts, FACT_PARENT_COMM, READ(run, &facts->parent_comm, leader, task_struct, comm));
+	KNOWN(facts, FACT_PARENT_EXEC_ID,
+	      READ(run, &facts->parent_exec_id, leader, task_struct, self_exec_id));
+	KNOWN(facts, FACT_PARENT_STACK,
+	      READ(run, &facts->parent_stack, FOLLOW(run, leader, task_struct, mm), mm_struct,
+		   start_stack));
 }
 
 static __always_inline void read_cred(struct run *run, struct exec_facts *facts, void *task)
@@ -267,9 +274,9 @@ static __always_inline void read_inode(struct run *run, struct exec_facts *facts
 }
 
 /*
- * Deleted is what the kernel's d_path calls so: the name is no longer hashed, unless
- * the dentry is a root, which never was. A memfd is such a root outside any mount,
- * with a name that the kernel gave it.
+ * Deleted is what the kernel's d_path calls so: the name is no longer hashed. A root
+ * never was; a memfd is such a root outside any mount, with a name that the kernel gave
+ * it, and there the link count tells.
  */
 static __always_inline void read_links(struct run *run, struct exec_facts *facts, void *dentry,
 				       void *root)
@@ -291,7 +298,7 @@ static __always_inline void read_links(struct run *run, struct exec_facts *facts
 	    !(facts->present & FACT_BIT(FACT_NLINK)))
 		return;
 	KNOWN(facts, FACT_DELETED, 1);
-	if (facts->nlink == 0 || (!pprev && parent != dentry))
+	if (parent == dentry ? !facts->nlink : !pprev)
 		facts->flags |= EXEC_DELETED;
 }
 
@@ -337,14 +344,15 @@ static __always_inline void read_filename(struct scratch *s, const void *filenam
 	__u64 at = s->at;
 	long n;
 
-	if (at > RECORD_MAX - PATH_BYTES_MAX)
+	if (at > RECORD_MAX - FILENAME_BYTES_MAX)
 		return;
-	n = bpf_probe_read_kernel_str(&s->bytes[at], PATH_BYTES_MAX, filename);
+	n = bpf_probe_read_kernel_str(&s->bytes[at], FILENAME_BYTES_MAX, filename);
 	if (n <= 0)
 		return;
 	section_begin(s, SECTION_FILENAME);
 	section_add(s, SECTION_FILENAME, n);
-	section_complete(s, SECTION_FILENAME); /* execve takes no path longer than PATH_MAX */
+	if (n < FILENAME_BYTES_MAX)
+		section_complete(s, SECTION_FILENAME);
 }
 
 static __always_inline void read_cgroups(struct run *run, struct scratch *s, void *task)
@@ -387,10 +395,12 @@ static __always_inline void read_exec(struct run *run, enum transport transport,
 	void *mm = FOLLOW(run, task, task_struct, mm);
 	void *file = FOLLOW(run, mm, mm_struct, exe_file);
 	void *path = WITHIN(run, file, file, f_path);
+	void *mnt_ns = FOLLOW(run, FOLLOW(run, task, task_struct, nsproxy), nsproxy, mnt_ns);
 
 	read_event(transport, &s->record);
 	KNOWN(facts, FACT_START,
 	      task_start_ns(run, FOLLOW(run, task, task_struct, group_leader), &facts->start_ns));
+	KNOWN(facts, FACT_EXEC_ID, READ(run, &facts->exec_id, task, task_struct, self_exec_id));
 	read_parent(run, &s->record, task);
 	read_cred(run, facts, task);
 	read_namespaces(run, facts, task);
@@ -402,8 +412,8 @@ static __always_inline void read_exec(struct run *run, enum transport transport,
 	s->at = sizeof(struct exec_record);
 	read_argv(run, s, mm);
 	read_filename(s, filename);
-	append_path(run, s, path, SECTION_EXE);
-	append_path(run, s, WITHIN(run, FOLLOW(run, task, task_struct, fs), fs_struct, pwd),
+	append_path(run, s, path, mnt_ns, SECTION_EXE);
+	append_path(run, s, WITHIN(run, FOLLOW(run, task, task_struct, fs), fs_struct, pwd), mnt_ns,
 		    SECTION_CWD);
 	read_cgroups(run, s, task);
 }

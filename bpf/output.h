@@ -19,10 +19,11 @@ enum transport {
 
 struct scratch {
 	/*
-	 * Whose record this is. A tracepoint's program can't be interrupted by itself
-	 * on one CPU (preemption is off, and since 6.1 a second entry is refused and
-	 * counted by the kernel), but where preemption were possible two execs would
-	 * write here at once: then this says so and the record is given up.
+	 * Whose record this is. Preemption is off in a tracepoint's programs on the
+	 * kernels known, and each way to attach refuses a second entry on a CPU (raw_tp
+	 * since 6.1). Were two execs to write here at once all the same, this says so and
+	 * the record is given up; only an interleaving within the output helper's own
+	 * copy would escape it.
 	 */
 	__u64 owner;
 	/*

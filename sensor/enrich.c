@@ -9,8 +9,9 @@
 enum { CACHE_BYTES = 2 << 20 };
 
 struct enricher {
-	struct process_cache *cache;
-	bool proc; /* /proc shows the host's processes */
+	struct process_cache *seen; /* from processes' own exec events */
+	struct process_cache *read; /* from /proc */
+	bool proc;		    /* /proc shows the host's processes */
 	struct proc_reader *reader;
 };
 
@@ -20,9 +21,10 @@ struct enricher *enricher_open(void)
 
 	if (!enricher)
 		return NULL;
-	enricher->cache = process_cache_open(CACHE_BYTES);
+	enricher->seen = process_cache_open(CACHE_BYTES);
+	enricher->read = process_cache_open(CACHE_BYTES);
 	enricher->reader = proc_reader_open();
-	if (!enricher->cache || !enricher->reader) {
+	if (!enricher->seen || !enricher->read || !enricher->reader) {
 		enricher_close(enricher);
 		return NULL;
 	}
@@ -35,7 +37,8 @@ void enricher_close(struct enricher *enricher)
 	if (!enricher)
 		return;
 	proc_reader_close(enricher->reader);
-	process_cache_close(enricher->cache);
+	process_cache_close(enricher->seen);
+	process_cache_close(enricher->read);
 	free(enricher);
 }
 
@@ -50,26 +53,39 @@ static void add_container(struct exec_event *event)
 	event->container_runtime = runtime;
 }
 
+/* The parent as /proc has it, if that is still the program it was at this exec. */
+static bool read_parent(struct enricher *enricher, const struct exec_event *event,
+			struct process_key key, struct exec_parent *parent)
+{
+	uint64_t stack = exec_knows(event, FACT_PARENT_STACK) ? event->facts->parent_stack : 0;
+	struct proc_process process;
+
+	if (process_cache_get(enricher->read, key, &parent->exe, &parent->argv))
+		return true;
+	if (!enricher->proc || !exec_knows(event, FACT_PARENT_COMM) ||
+	    proc_reader_read(enricher->reader, key, event->facts->parent_comm, stack, &process))
+		return false;
+	process_cache_put(enricher->read, key, process.exe, process.argv);
+	parent->exe = process.exe;
+	parent->argv = process.argv;
+	return true;
+}
+
 /*
- * The parent's image: from its own exec event if that was seen, else from /proc,
- * where start time and comm must be those that the kernel gave with this exec.
+ * The parent's program: from its own exec event if that was seen, else from /proc. The
+ * kernel's count of the parent's execs, taken with this exec, says which of its programs
+ * is meant, whatever was lost or came in another order.
  */
 static void add_parent(struct enricher *enricher, struct exec_event *event)
 {
-	struct process_key key = {event->head.ppid, event->facts->parent_start_ns};
-	struct proc_process parent;
+	struct process_key key = {event->head.ppid, event->facts->parent_start_ns,
+				  event->facts->parent_exec_id};
 
-	if (!exec_knows(event, FACT_PPID) || !exec_knows(event, FACT_PARENT_START))
+	if (!exec_knows(event, FACT_PPID) || !exec_knows(event, FACT_PARENT_START) ||
+	    !exec_knows(event, FACT_PARENT_EXEC_ID))
 		return;
-	if (process_cache_get(enricher->cache, key, &event->parent.exe, &event->parent.argv))
-		return;
-	if (!enricher->proc || !exec_knows(event, FACT_PARENT_COMM))
-		return;
-	if (proc_reader_read(enricher->reader, key, event->facts->parent_comm, &parent))
-		return;
-	process_cache_put(enricher->cache, key, parent.exe, parent.argv);
-	event->parent.exe = parent.exe;
-	event->parent.argv = parent.argv;
+	if (!process_cache_get(enricher->seen, key, &event->parent.exe, &event->parent.argv))
+		event->parent.from_proc = read_parent(enricher, event, key, &event->parent);
 }
 
 void enrich(struct enricher *enricher, struct exec_event *event)
@@ -80,13 +96,10 @@ void enrich(struct enricher *enricher, struct exec_event *event)
 
 void enrich_remember(struct enricher *enricher, const struct exec_event *event)
 {
-	struct process_key key = {event->head.tgid, event->facts->start_ns};
+	struct process_key key = {event->head.tgid, event->facts->start_ns, event->facts->exec_id};
+	/* A part of an argv is no command line. */
+	struct slice argv = event->argv_truncated ? (struct slice){0} : event->argv;
 
-	if (exec_knows(event, FACT_START))
-		process_cache_put(enricher->cache, key, event->exe, event->argv);
-}
-
-void enrich_forget(struct enricher *enricher)
-{
-	process_cache_clear(enricher->cache);
+	if (exec_knows(event, FACT_START) && exec_knows(event, FACT_EXEC_ID))
+		process_cache_put(enricher->seen, key, event->exe, argv);
 }

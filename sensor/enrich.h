@@ -17,7 +17,4 @@ void enrich(struct enricher *enricher, struct exec_event *event);
 /* Keeps what event says of its process for that process's children. Call it last. */
 void enrich_remember(struct enricher *enricher, const struct exec_event *event);
 
-/* Call when events were lost: a process may since have become another program unseen. */
-void enrich_forget(struct enricher *enricher);
-
 #endif

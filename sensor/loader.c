@@ -145,6 +145,9 @@ static enum loader_error reason_load(struct loader_reason *r, int err)
 {
 	char last[512];
 
+	/* Lockdown hides the helpers that read: to the verifier they are then unknown. */
+	if (privilege_lockdown(last, sizeof(last)))
+		return reason_permission(r, "load the program", -EPERM);
 	if (log_from_verifier()) {
 		log_last(last, sizeof(last));
 		return reason(r, LOADER_VERIFIER_REJECTED,
@@ -184,6 +187,10 @@ static bool tracepoint_readable(void)
 
 static enum loader_error reason_attach(struct loader_reason *r, int err)
 {
+	char mode[64];
+
+	if (privilege_lockdown(mode, sizeof(mode)))
+		return reason_permission(r, "attach the program", -EPERM);
 	if (r->variant->needs & NEED_TRACEFS && !tracepoint_readable())
 		return reason(r, LOADER_NO_TRACEFS, "%s", no_tracefs);
 	if (err == -EPERM || err == -EACCES)
@@ -212,13 +219,18 @@ static int on_sample(void *ctx, void *data, size_t size)
 
 static enum loader_error check_needs(struct loader_reason *r)
 {
+	char mode[64];
+
 	if (r->variant->needs & NEED_BTF && access("/sys/kernel/btf/vmlinux", R_OK))
 		return reason(r, LOADER_MISSING_BTF,
 			      "cannot use CO-RE: /sys/kernel/btf/vmlinux: %s: a kernel with "
 			      "CONFIG_DEBUG_INFO_BTF that shows it is needed for this variant",
 			      strerror(errno));
-	if (r->variant->needs & NEED_TRACEFS && !tracepoint_readable())
+	if (r->variant->needs & NEED_TRACEFS && !tracepoint_readable()) {
+		if (privilege_lockdown(mode, sizeof(mode)))
+			return reason_permission(r, "read tracefs", -EPERM);
 		return reason(r, LOADER_NO_TRACEFS, "%s", no_tracefs);
+	}
 	return LOADER_OK;
 }
 
@@ -357,6 +369,7 @@ enum loader_error loader_open(const struct variant_force *force, loader_record_f
 	raise_memlock();
 	libbpf_set_print(keep_log);
 	error = try_variants(loader, force, report);
+	libbpf_set_print(NULL);
 out:
 	if (error) {
 		loader_close(loader);
@@ -398,7 +411,10 @@ int loader_drain(struct loader *loader)
 	return n < 0 ? n : 0;
 }
 
-/* Execs at which the kernel found this program already running on the CPU; told since 5.12. */
+/*
+ * Execs at which the kernel found a program already running on the CPU and did not run
+ * this one. Told since 5.12, for tracepoints (not raw ones) since about 6.7; before, 0.
+ */
 static uint64_t recursion_misses(const struct loader *loader)
 {
 	struct bpf_prog_info info = {0};

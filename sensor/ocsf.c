@@ -116,8 +116,15 @@ static void put_argument(struct text *t, struct slice argument, bool plain, size
 	while (argument.len && (apostrophe = memchr(argument.data, '\'', argument.len))) {
 		size_t n = (size_t)(apostrophe - argument.data);
 
-		text_json_escaped(t, (struct slice){argument.data, n}, budget);
-		text_json_escaped(t, quote, budget);
+		if (n)
+			text_json_escaped(t, (struct slice){argument.data, n}, budget);
+		if (*budget >= quote.len) {
+			PUT(t,
+			    "'\\\\''"); /* the same in JSON: a hostile argv may be all of these */
+			*budget -= quote.len;
+		} else {
+			text_json_escaped(t, quote, budget);
+		}
 		argument.data += n + 1;
 		argument.len -= n + 1;
 	}
@@ -224,10 +231,16 @@ static void put_file_facts(struct text *t, const struct exec_event *event)
 	if (exec_knows(event, FACT_MODE))
 		put_u64(t, ",\"attributes\":", facts->mode);
 	/* A file system can be made to hold any number: one that has no milliseconds is no time. */
-	if (exec_knows(event, FACT_MTIME) &&
-	    !__builtin_mul_overflow(facts->mtime_sec, 1000, &ms) &&
+	if (exec_knows(event, FACT_MTIME) && !__builtin_mul_overflow(facts->mtime_sec, 1000, &ms) &&
 	    !__builtin_add_overflow(ms, facts->mtime_nsec / 1000000, &ms))
 		put_i64(t, ",\"modified_time\":", ms);
+}
+
+/* More of it existed than the record holds, or its end could not be reached. */
+static bool truncated(const struct exec_event *event, enum exec_section section)
+{
+	return exec_knows(event, FACT_SECTION + section) &&
+	       event->facts->flags & EXEC_TRUNCATED_BIT(section);
 }
 
 static void put_file(struct text *t, const struct exec_event *event)
@@ -247,6 +260,8 @@ static void put_file(struct text *t, const struct exec_event *event)
 		if (exec_knows(event, FACT_FS))
 			put_string(t, ",\"fs\":", slice_of(facts->fs));
 		put_base64_unless_utf8(t, ",\"path_base64\":", event->exe);
+		if (truncated(event, SECTION_EXE))
+			put_bool(t, ",\"path_truncated\":", true);
 		object_end(t, more);
 	}
 	object_end(t, file);
@@ -371,6 +386,8 @@ static void put_cgroup(struct text *t, const struct exec_event *event)
 	if (event->cgroup.data)
 		put_string(t, ",\"path\":", event->cgroup);
 	put_base64_unless_utf8(t, ",\"path_base64\":", event->cgroup);
+	if (truncated(event, SECTION_CGROUP))
+		put_bool(t, ",\"path_truncated\":", true);
 	object_end(t, cgroup);
 }
 
@@ -403,6 +420,23 @@ static void put_credentials(struct text *t, const struct exec_event *event)
 	}
 }
 
+/* Which attributes are /proc's word, not the kernel's at this exec. */
+static void put_from_proc(struct text *t, const struct exec_event *event)
+{
+	const struct exec_parent *parent = &event->parent;
+
+	if (!parent->from_proc || (!parent->exe.data && !parent->argv.data))
+		return;
+	PUT(t, ",\"from_proc\":[");
+	if (parent->exe.data)
+		PUT(t, "\"parent_process.file\"");
+	if (parent->exe.data && parent->argv.data)
+		text_char(t, ',');
+	if (parent->argv.data)
+		PUT(t, "\"parent_process.cmd_line\"");
+	text_char(t, ']');
+}
+
 static void put_xattributes(struct text *t, const struct exec_event *event)
 {
 	const struct exec_facts *facts = event->facts;
@@ -415,6 +449,8 @@ static void put_xattributes(struct text *t, const struct exec_event *event)
 	if (event->cwd.data)
 		put_string(t, ",\"cwd\":", event->cwd);
 	put_base64_unless_utf8(t, ",\"cwd_base64\":", event->cwd);
+	if (truncated(event, SECTION_CWD))
+		put_bool(t, ",\"cwd_truncated\":", true);
 	if (exec_knows(event, FACT_COMM))
 		put_base64_unless_utf8(t, ",\"comm_base64\":", slice_of(facts->comm));
 	if (exec_knows(event, FACT_PGID))
@@ -424,6 +460,7 @@ static void put_xattributes(struct text *t, const struct exec_event *event)
 	put_credentials(t, event);
 	put_namespaces(t, event);
 	put_cgroup(t, event);
+	put_from_proc(t, event);
 	object_end(t, more);
 }
 

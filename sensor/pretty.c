@@ -72,17 +72,36 @@ static void colour(const struct pretty *pretty, struct text *out, const char *co
 		text_format(out, "\x1b[%sm", code);
 }
 
-/* True if a terminal would obey a byte of it, or it is not text at all. */
+/*
+ * A character of step bytes that a terminal obeys or that turns a line round: controls,
+ * line and paragraph separators, bidirectional overrides and isolates.
+ */
+static bool is_control(const unsigned char *at, int step)
+{
+	if (step == 1)
+		return at[0] < 0x20 || at[0] == 0x7f;
+	if (step == 2)
+		return at[0] == 0xc2 && at[1] < 0xa0;
+	return step == 3 && at[0] == 0xe2 &&
+	       ((at[1] == 0x80 && at[2] >= 0xa8 && at[2] <= 0xae) ||
+		(at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9));
+}
+
+/* True if any of it is a control, or no text at all. */
 static bool needs_escape(struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
+	const unsigned char *at = (const unsigned char *)s.data;
+	size_t left = s.len;
 
-		if (c < 0x20 || c == 0x7f ||
-		    (c == 0xc2 && i + 1 < s.len && (unsigned char)s.data[i + 1] < 0xa0))
+	while (left) {
+		int step = utf8_step(at, left);
+
+		if (step < 0 || is_control(at, step))
 			return true;
+		at += step;
+		left -= (size_t)step;
 	}
-	return !utf8_valid(s);
+	return false;
 }
 
 static void escaped_byte(struct text *out, unsigned char c)
@@ -106,9 +125,7 @@ static void put_escaped(struct text *out, struct slice s)
 
 	while (left) {
 		step = utf8_step(at, left);
-		if (step == 1 && at[0] >= 0x20 && at[0] != 0x7f && at[0] != '\'' && at[0] != '\\')
-			text_bytes(out, at, 1);
-		else if (step > 1 && !(at[0] == 0xc2 && at[1] < 0xa0))
+		if (step > 0 && !is_control(at, step) && at[0] != '\'' && at[0] != '\\')
 			text_bytes(out, at, (size_t)step);
 		else
 			for (int i = 0; i < (step < 0 ? -step : step); i++)

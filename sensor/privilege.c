@@ -20,6 +20,11 @@ static bool held(unsigned capability)
 	return capng_have_capability(CAPNG_EFFECTIVE, capability);
 }
 
+bool privilege_admin(void)
+{
+	return !capng_get_caps_process() && held(CAP_SYS_ADMIN);
+}
+
 /* PR_CAPBSET_READ fails for a capability that this kernel does not know. */
 static bool known(unsigned long capability)
 {
@@ -58,18 +63,19 @@ bool privilege_lockdown(char *mode, size_t size)
 		return false;
 	*close = 0;
 	snprintf(mode, size, "%s", open + 1);
-	return true;
+	return !strcmp(mode, "confidentiality");
 }
 
 int privilege_drop(void)
 {
 	/* bpf(2): with unprivileged_bpf_disabled even reading a map by descriptor wants one. */
-	const unsigned keep[] = {known(CAP_BPF) ? CAP_BPF : CAP_SYS_ADMIN, CAP_SYS_PTRACE,
-				 CAP_DAC_READ_SEARCH};
+	unsigned keep[] = {CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
 	bool had[3], bounds;
 
 	if (capng_get_caps_process())
 		return -EINVAL;
+	if (!known(CAP_BPF) || !held(CAP_BPF))
+		keep[0] = CAP_SYS_ADMIN;
 	for (int i = 0; i < 3; i++)
 		had[i] = held(keep[i]);
 	bounds = held(CAP_SETPCAP);

@@ -12,7 +12,13 @@
  */
 bool privilege_missing(char *missing, size_t size);
 
-/* True if the kernel is locked down: mode is then "integrity" or "confidentiality". */
+/* True if CAP_SYS_ADMIN is held. */
+bool privilege_admin(void);
+
+/*
+ * True if the kernel is locked down so far that BPF may not read its memory, which only
+ * "confidentiality" forbids; mode then names it.
+ */
 bool privilege_lockdown(char *mode, size_t size);
 
 /*

@@ -10,6 +10,8 @@
 
 /* Inode number of the initial pid namespace: PROC_PID_INIT_INO, include/linux/proc_ns.h (3.8). */
 #define PROC_PID_INIT_INO 0xEFFFFFFCU
+/* The same of the time namespace: PROC_TIME_INIT_INO (5.6). */
+#define PROC_TIME_INIT_INO 0xEFFFFFFAU
 
 bool proc_is_host(void)
 {
@@ -17,6 +19,8 @@ bool proc_is_host(void)
 	struct stat st;
 
 	if (stat("/proc/self/ns/pid", &st) || st.st_ino != PROC_PID_INIT_INO)
+		return false;
+	if (!stat("/proc/self/ns/time", &st) && st.st_ino != PROC_TIME_INIT_INO)
 		return false;
 	return readlink("/proc/self", self, sizeof(self) - 1) > 0 &&
 	       strtol(self, NULL, 10) == (long)getpid();
@@ -45,12 +49,19 @@ static ssize_t read_file(int dir, const char *name, char *data, size_t size)
 	return (ssize_t)len;
 }
 
-/* stat's fields: pid (comm) state ppid ... starttime is the 22nd. comm may hold ')' and spaces. */
-static int is_process(int dir, uint64_t start_ns, const char *comm)
+/* Field number of a stat line; at is the last byte of its second field, comm. 0 if there is none. */
+static uint64_t stat_field(const char *at, int number)
 {
-	static const int starttime_after_comm = 19; /* spaces from the one before state */
-	uint64_t tick_ns = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK);
-	char stat[512], *open, *close, *at;
+	for (int i = 2; at && i < number; i++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+/* proc(5): the second field is (comm), which may hold ')' and spaces; 22 starttime, 28 startstack. */
+static int is_process(int dir, uint64_t start_ns, const char *comm, uint64_t stack)
+{
+	uint64_t tick_ns = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK), shown;
+	char stat[1024], *open, *close;
 	ssize_t n = read_file(dir, "stat", stat, sizeof(stat) - 1);
 
 	if (n < 0)
@@ -61,14 +72,11 @@ static int is_process(int dir, uint64_t start_ns, const char *comm)
 	if (!open || !close || close < open)
 		return -ESRCH;
 	*close = 0;
-	if (strcmp(open + 1, comm))
+	/* startstack is shown as 0 to who may not trace the process. */
+	shown = stat_field(close, 28);
+	if (stack && shown ? shown != stack : strcmp(open + 1, comm) != 0)
 		return -ESRCH;
-	at = close + 1;
-	for (int i = 0; at && i < starttime_after_comm; i++)
-		at = strchr(at + 1, ' ');
-	if (!at || strtoull(at, NULL, 10) != start_ns / tick_ns)
-		return -ESRCH;
-	return 0;
+	return stat_field(close, 22) == start_ns / tick_ns ? 0 : -ESRCH;
 }
 
 /*
@@ -95,11 +103,23 @@ static struct slice read_exe(int dir, char *path, size_t size)
 	return (struct slice){path, (size_t)n};
 }
 
-int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, struct proc_buffer *buffer,
-	      struct proc_process *process)
+/* The arguments, if they are whole, and the same twice: a process may write over them. */
+static struct slice read_argv(int dir, struct proc_buffer *buffer)
+{
+	ssize_t n = read_file(dir, "cmdline", buffer->argv, sizeof(buffer->argv));
+
+	if (n <= 0 || n == sizeof(buffer->argv)) /* empty: a zombie's, or a kernel thread's */
+		return (struct slice){0};
+	if (read_file(dir, "cmdline", buffer->again, sizeof(buffer->again)) != n ||
+	    memcmp(buffer->argv, buffer->again, (size_t)n))
+		return (struct slice){0};
+	return (struct slice){buffer->argv, (size_t)n};
+}
+
+int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, uint64_t stack,
+	      struct proc_buffer *buffer, struct proc_process *process)
 {
 	char path[32];
-	ssize_t n;
 	int dir, err;
 
 	*process = (struct proc_process){0};
@@ -107,15 +127,12 @@ int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, struct proc_bu
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return -errno;
-	err = is_process(dir, start_ns, comm);
-	if (err)
-		goto out;
-	process->exe = read_exe(dir, buffer->exe, sizeof(buffer->exe));
-	n = read_file(dir, "cmdline", buffer->argv, sizeof(buffer->argv));
-	if (n > 0) /* a zombie's and a kernel thread's is empty */
-		process->argv = (struct slice){buffer->argv, (size_t)n};
-	err = is_process(dir, start_ns, comm);
-out:
+	err = is_process(dir, start_ns, comm, stack);
+	if (!err) {
+		process->exe = read_exe(dir, buffer->exe, sizeof(buffer->exe));
+		process->argv = read_argv(dir, buffer);
+		err = is_process(dir, start_ns, comm, stack);
+	}
 	close(dir);
 	return err;
 }

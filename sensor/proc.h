@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What /proc/PID says of a process, believed only if the process is the one that is
- * meant: its start time and comm are compared before and after everything is read.
+ * meant: what tells it from others is compared before and after everything is read.
  */
 #ifndef CORMORANT_PROC_H
 #define CORMORANT_PROC_H
@@ -12,25 +12,30 @@
 struct proc_buffer {
 	char exe[PATH_BYTES_MAX + 16];
 	char argv[ARGV_MAX];
+	char again[ARGV_MAX];
 };
 
 struct proc_process {
 	struct slice exe;  /* data NULL if not readable, or not to be told from a deleted one */
-	struct slice argv; /* at most ARGV_MAX bytes; data NULL if not readable */
+	struct slice argv; /* data NULL if not readable, not to be had whole, or changing */
 };
 
 /*
- * True if /proc shows the host's processes: this process is in the initial pid
- * namespace and /proc is mounted for it. Otherwise its numbers must not be used.
+ * True if /proc shows the host's processes and times: this process is in the initial
+ * pid and time namespaces and /proc is mounted for it. Otherwise its numbers must not
+ * be used.
  */
 bool proc_is_host(void);
 
 /*
- * Reads the process tgid that started at start_ns (boot clock; /proc knows it to a
- * clock tick only) and was last called comm. Returns 0, -ESRCH if it is not, or is no
- * longer, that process, or another negative errno.
+ * Reads the process tgid that started at start_ns (boot clock; /proc knows it to a clock
+ * tick only). stack is where its program's stack began, which every exec chooses anew:
+ * it tells one program of a process from the next. Where it is not known (0) or not
+ * shown, the process must still be called comm. All is compared before and after the reading.
+ * Returns 0, -ESRCH if it is not, or is no longer, that program, or another negative
+ * errno.
  */
-int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, struct proc_buffer *buffer,
-	      struct proc_process *process);
+int proc_read(uint32_t tgid, uint64_t start_ns, const char *comm, uint64_t stack,
+	      struct proc_buffer *buffer, struct proc_process *process);
 
 #endif

@@ -29,6 +29,7 @@ struct proc_reader {
 	enum state state;
 	struct process_key key;
 	char comm[COMM_BYTES];
+	uint64_t stack;
 	int64_t credit_ns; /* the caller's time that may still be spent */
 	int64_t credited;  /* when credit was last given, monotonic */
 	int result;
@@ -65,7 +66,7 @@ static void *serve(void *arg)
 		}
 		pthread_mutex_unlock(&reader->mutex);
 		reader->result = proc_read(reader->key.tgid, reader->key.start_ns, reader->comm,
-					   &reader->buffer, &reader->process);
+					   reader->stack, &reader->buffer, &reader->process);
 		pthread_mutex_lock(&reader->mutex);
 		if (reader->state == REQUESTED)
 			reader->state = DONE;
@@ -155,7 +156,7 @@ static int wait_done(struct proc_reader *reader, int64_t until_ns)
 }
 
 int proc_reader_read(struct proc_reader *reader, struct process_key key, const char *comm,
-		     struct proc_process *process)
+		     uint64_t stack, struct proc_process *process)
 {
 	int64_t now = now_ns();
 	int err = start(reader);
@@ -170,6 +171,7 @@ int proc_reader_read(struct proc_reader *reader, struct process_key key, const c
 		err = -EBUSY;
 	} else {
 		reader->key = key;
+		reader->stack = stack;
 		memcpy(reader->comm, comm, sizeof(reader->comm));
 		reader->state = REQUESTED;
 		pthread_cond_broadcast(&reader->changed);

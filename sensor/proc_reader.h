@@ -20,11 +20,11 @@ struct proc_reader *proc_reader_open(void);
 void proc_reader_close(struct proc_reader *reader);
 
 /*
- * proc_read of process key, last called comm (COMM_BYTES with its NUL). -EBUSY: an
+ * proc_read of process key, last called comm (COMM_BYTES with its NUL), stack as there. -EBUSY: an
  * earlier read is stuck; -ETIMEDOUT: this one is. The slices are valid until the next
  * call.
  */
 int proc_reader_read(struct proc_reader *reader, struct process_key key, const char *comm,
-		     struct proc_process *process);
+		     uint64_t stack, struct proc_process *process);
 
 #endif

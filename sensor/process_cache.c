@@ -39,17 +39,12 @@ static void slot_empty(struct process_cache *cache, struct slot *slot)
 	*slot = (struct slot){0};
 }
 
-void process_cache_clear(struct process_cache *cache)
-{
-	for (size_t i = 0; i < SLOTS; i++)
-		slot_empty(cache, &cache->slots[i]);
-}
-
 void process_cache_close(struct process_cache *cache)
 {
 	if (!cache)
 		return;
-	process_cache_clear(cache);
+	for (size_t i = 0; i < SLOTS; i++)
+		slot_empty(cache, &cache->slots[i]);
 	free(cache);
 }
 
@@ -62,7 +57,8 @@ static size_t set_of(struct process_key key)
 
 static bool slot_holds(const struct slot *slot, struct process_key key)
 {
-	return slot->age && slot->key.tgid == key.tgid && slot->key.start_ns == key.start_ns;
+	return slot->age && slot->key.tgid == key.tgid && slot->key.exec_id == key.exec_id &&
+	       slot->key.start_ns == key.start_ns;
 }
 
 /* The slot that holds key, else the oldest one of its set. */

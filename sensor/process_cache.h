@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of processes that may become parents: executable and argv by (tgid,
- * start time), from their own exec events or from /proc. Bounded in entries and in
+ * start time, number of execs), from their own exec events or from /proc. Bounded in entries and in
  * bytes; the oldest of a neighbourhood go first.
  */
 #ifndef CORMORANT_PROCESS_CACHE_H
@@ -12,6 +12,7 @@
 struct process_key {
 	uint32_t tgid;
 	uint64_t start_ns; /* boot clock */
+	uint32_t exec_id;  /* which of the process's programs: the kernel's count of its execs */
 };
 
 struct process_cache;
@@ -19,7 +20,6 @@ struct process_cache;
 /* At most max_bytes of names and arguments are kept. Returns NULL without memory. */
 struct process_cache *process_cache_open(size_t max_bytes);
 void process_cache_close(struct process_cache *cache);
-void process_cache_clear(struct process_cache *cache);
 
 /*
  * Remembers a process, over what was known of it before. A slice with data NULL is

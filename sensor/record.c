@@ -4,7 +4,7 @@
 #include <errno.h>
 
 static const uint32_t section_max[SECTION_COUNT] = {
-	[SECTION_ARGV] = ARGV_MAX,	     [SECTION_FILENAME] = PATH_BYTES_MAX,
+	[SECTION_ARGV] = ARGV_MAX,	     [SECTION_FILENAME] = FILENAME_BYTES_MAX,
 	[SECTION_EXE] = PATH_BYTES_MAX,	     [SECTION_CWD] = PATH_BYTES_MAX,
 	[SECTION_CGROUP] = CGROUP_BYTES_MAX, [SECTION_CGROUP_V1] = CGROUP_BYTES_MAX,
 };
@@ -65,9 +65,9 @@ static void argc_from_stack(const struct exec_facts *facts, size_t at_least,
 			    struct exec_event *event)
 {
 	event->argc = facts->argc;
-	event->argc_known = facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= at_least &&
-			    (!(facts->present & FACT_BIT(FACT_ARGV)) ||
-			     facts->argc <= facts->argv_bytes);
+	event->argc_known =
+		facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= at_least &&
+		(!(facts->present & FACT_BIT(FACT_ARGV)) || facts->argc <= facts->argv_bytes);
 }
 
 static bool argv_decode(const struct exec_facts *facts, struct slice argv, struct exec_event *event)

@@ -13,6 +13,7 @@
 struct exec_parent {
 	struct slice exe;
 	struct slice argv;
+	bool from_proc; /* /proc says so, not the parent's own exec */
 };
 
 /*

@@ -22,6 +22,8 @@
 
 enum {
 	BATCH_BYTES = 64 * 1024,
+	/* So many records in one drain, and the next one follows at once. */
+	BUSY_RECORDS = 500,
 	/*
 	 * After a drain the buffer is left alone for so long. The kernel wakes a reader
 	 * only when it has caught up, so this bounds the wake-ups to 20 a second however
@@ -46,12 +48,12 @@ struct run {
 	struct text batch; /* finished lines */
 	uint64_t batch_count;
 	uint64_t sequence;
-	uint64_t lost_seen;
 	bool counters_failed;
 	bool stop;
 	bool sink_failed;
 	int signal_fd;
 	int timer_fd;
+	int stop_fd; /* readable when one of these two is */
 	int epoll_fd;
 };
 
@@ -170,18 +172,14 @@ static void update_counters(struct run *run)
 /* Takes what the kernel has. Returns true if there may be more at once. */
 static bool drain(struct run *run)
 {
-	uint64_t lost;
+	uint64_t before = run->counters.received;
 	int more;
 
 	wallclock_update(&run->clock);
 	more = loader_drain(run->loader);
 	flush(run);
 	update_counters(run);
-	lost = run->counters.lost_kernel + run->counters.hook_missed;
-	if (lost != run->lost_seen)
-		enrich_forget(run->enricher);
-	run->lost_seen = lost;
-	return more > 0;
+	return more > 0 || run->counters.received - before > BUSY_RECORDS;
 }
 
 /* --------------------------------------------------------------------- opening */
@@ -204,7 +202,7 @@ static enum exit_status open_sinks(struct run *run)
 {
 	for (int i = 0; i < run->options->sink_count; i++) {
 		struct text error = {0};
-		int err = sink_open(run->options->sinks[i], run->signal_fd, &run->sinks[i], &error);
+		int err = sink_open(run->options->sinks[i], run->stop_fd, &run->sinks[i], &error);
 
 		if (err == -EINVAL && !error.len)
 			text_format(&error,
@@ -276,28 +274,42 @@ static void write_title(const struct run *run)
 	text_free(&title);
 }
 
-static int watch(const struct run *run, int fd, uint32_t events)
+static int watch(int epoll_fd, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.fd = fd};
 
-	return epoll_ctl(run->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* A signal that the caller has had ignored (nohup) stays ignored: blocked, it would be read. */
+static void add_signal(sigset_t *set, int number)
+{
+	struct sigaction action;
+
+	if (sigaction(number, NULL, &action) || action.sa_handler != SIG_IGN)
+		sigaddset(set, number);
 }
 
 /* Signals are read from a descriptor: they can't interrupt a write or be missed. */
 static int open_signals(struct run *run)
 {
 	sigset_t set;
+	int err;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	add_signal(&set, SIGINT);
+	add_signal(&set, SIGTERM);
+	add_signal(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	run->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	run->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	return run->signal_fd < 0 || run->timer_fd < 0 || run->epoll_fd < 0 ? -errno : 0;
+	run->stop_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (run->signal_fd < 0 || run->timer_fd < 0 || run->epoll_fd < 0 || run->stop_fd < 0)
+		return -errno;
+	err = watch(run->stop_fd, run->signal_fd, EPOLLIN);
+	return err ? err : watch(run->stop_fd, run->timer_fd, EPOLLIN);
 }
 
 static int open_loop(struct run *run)
@@ -306,15 +318,13 @@ static int open_loop(struct run *run)
 	int err = timerfd_settime(run->timer_fd, 0, &end, NULL) ? -errno : 0;
 
 	if (!err)
-		err = watch(run, run->signal_fd, EPOLLIN);
+		err = watch(run->epoll_fd, run->stop_fd, EPOLLIN);
 	if (!err)
-		err = watch(run, run->timer_fd, EPOLLIN);
-	if (!err)
-		err = watch(run, loader_fd(run->loader), EPOLLIN);
+		err = watch(run->epoll_fd, loader_fd(run->loader), EPOLLIN);
 	for (int i = 0; !err && i < run->sink_count; i++)
 		if (sink_watch_fd(run->sinks[i]) >= 0)
-			err = watch(run, sink_watch_fd(run->sinks[i]),
-				    0); /* EPOLLERR comes unasked */
+			err = watch(run->epoll_fd, sink_watch_fd(run->sinks[i]),
+				    0); /* EPOLLERR, EPOLLHUP */
 	return err;
 }
 
@@ -324,12 +334,12 @@ static void handle(struct run *run, const struct epoll_event *event)
 {
 	int fd = event->data.fd;
 
-	if (fd == run->signal_fd || fd == run->timer_fd) {
+	if (fd == run->stop_fd) {
 		run->stop = true;
 		return;
 	}
 	for (int i = run->sink_count - 1; i >= 0; i--) {
-		if (sink_watch_fd(run->sinks[i]) == fd && event->events & EPOLLERR)
+		if (sink_watch_fd(run->sinks[i]) == fd && event->events & (EPOLLERR | EPOLLHUP))
 			drop_sink(run, i);
 	}
 }
@@ -337,10 +347,9 @@ static void handle(struct run *run, const struct epoll_event *event)
 /* Leaves the kernel's buffer alone for a while, but not a signal or the end of the time. */
 static void hold(const struct run *run)
 {
-	struct pollfd fds[2] = {{.fd = run->signal_fd, .events = POLLIN},
-				{.fd = run->timer_fd, .events = POLLIN}};
+	struct pollfd stop = {.fd = run->stop_fd, .events = POLLIN};
 
-	(void)poll(fds, 2, HOLD_MS);
+	(void)poll(&stop, 1, HOLD_MS);
 }
 
 static void loop(struct run *run)
@@ -393,6 +402,7 @@ static void close_all(struct run *run)
 	text_free(&run->batch);
 	close(run->signal_fd);
 	close(run->timer_fd);
+	close(run->stop_fd);
 	close(run->epoll_fd);
 	free(run);
 }
@@ -404,7 +414,9 @@ static enum exit_status start(struct run *run)
 	int err = open_signals(run);
 
 	if (err) {
-		say("cannot set up signals", strerror(-err));
+		fprintf(stderr,
+			"cormorant: cannot set up signals: %s: raise the limit of open files\n",
+			strerror(-err));
 		return EXIT_FAILED;
 	}
 	status = open_sinks(run);
@@ -415,13 +427,22 @@ static enum exit_status start(struct run *run)
 	if (status)
 		return status;
 	err = open_loop(run);
-	if (!err)
-		err = privilege_drop();
 	if (err) {
-		say("cannot start the event loop", strerror(-err));
+		fprintf(stderr,
+			"cormorant: cannot start the event loop: %s: raise the limit of open "
+			"files\n",
+			strerror(-err));
 		return EXIT_FAILED;
 	}
-	wallclock_update(&run->clock);
+	err = privilege_drop();
+	if (err) {
+		fprintf(stderr,
+			"cormorant: cannot give up privileges: %s: run it without a filter on "
+			"capset(2) and prctl(2)\n",
+			strerror(-err));
+		return EXIT_FAILED;
+	}
+	wallclock_open(&run->clock);
 	say("ready", variant);
 	notify_state("READY=1");
 	write_title(run);
@@ -433,10 +454,12 @@ enum exit_status run(const struct run_options *options)
 	struct run *run = calloc(1, sizeof(*run));
 	enum exit_status status;
 
-	if (!run)
+	if (!run) {
+		say("cannot start: no memory: free some", NULL);
 		return EXIT_FAILED;
+	}
 	run->options = options;
-	run->signal_fd = run->timer_fd = run->epoll_fd = -1;
+	run->signal_fd = run->timer_fd = run->stop_fd = run->epoll_fd = -1;
 	status = start(run);
 	if (!status) {
 		loop(run);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,9 +15,10 @@ struct sink {
 	char *name;
 	int fd;
 	int stop_fd;
-	bool owned;   /* fd is ours to close */
-	bool regular; /* a file: a half line can be taken back */
-	bool failing; /* the last write failed: its error has been told */
+	bool owned;    /* fd is ours to close */
+	bool regular;  /* a file: a half line can be taken back */
+	bool socket;   /* non-blocking by the call, not by the descriptor */
+	bool failing;  /* the last write failed: its error has been told */
 	bool given_up; /* its reader was waited for in vain at the end */
 };
 
@@ -27,12 +29,13 @@ static int open_fd(struct sink *sink, const char *name, struct text *error)
 
 	if (!strcmp(name, "stdout")) {
 		/*
-		 * A pipe is opened anew, so that it can be non-blocking for us alone; what
-		 * can't be (a socket, a closed descriptor, no /proc) is used as it is.
+		 * A pipe or a terminal is opened anew, so that it can be non-blocking for us
+		 * alone; what can't be (a closed descriptor, no /proc) is used as it is.
 		 */
 		sink->fd = -1;
-		if (!fstat(STDOUT_FILENO, &st) && S_ISFIFO(st.st_mode))
-			sink->fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (!fstat(STDOUT_FILENO, &st) && (S_ISFIFO(st.st_mode) || isatty(STDOUT_FILENO)))
+			sink->fd = open("/proc/self/fd/1",
+					O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 		sink->owned = sink->fd >= 0;
 		if (sink->fd < 0)
 			sink->fd = STDOUT_FILENO;
@@ -71,7 +74,10 @@ int sink_open(const char *name, int stop_fd, struct sink **sink_out, struct text
 		sink_close(sink);
 		return err;
 	}
-	sink->regular = !fstat(sink->fd, &st) && S_ISREG(st.st_mode);
+	if (!fstat(sink->fd, &st)) {
+		sink->regular = S_ISREG(st.st_mode);
+		sink->socket = S_ISSOCK(st.st_mode);
+	}
 	*sink_out = sink;
 	return 0;
 }
@@ -100,6 +106,12 @@ static int wait_writable(const struct sink *sink)
 	return poll(p, 1, STOP_WAIT_MS) > 0 ? 0 : -ETIMEDOUT;
 }
 
+static ssize_t write_some(const struct sink *sink, const char *data, size_t len)
+{
+	return sink->socket ? send(sink->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) :
+			      write(sink->fd, data, len);
+}
+
 /* Returns how many bytes were written; *err says why not all. */
 static size_t write_all(const struct sink *sink, const struct text *lines, int *err)
 {
@@ -108,7 +120,7 @@ static size_t write_all(const struct sink *sink, const struct text *lines, int *
 
 	*err = 0;
 	while (done < lines->len && !*err) {
-		n = write(sink->fd, lines->data + done, lines->len - done);
+		n = write_some(sink, lines->data + done, lines->len - done);
 		if (n > 0)
 			done += (size_t)n;
 		else if (n < 0 && errno == EAGAIN)

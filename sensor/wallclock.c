@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wallclock.h"
 
+#include <stdio.h>
 #include <time.h>
 
 #define NS_PER_S 1000000000LL
@@ -37,8 +38,27 @@ static void update(int64_t *offset, int64_t measured)
 
 void wallclock_update(struct wallclock *clock)
 {
-	update(&clock->boot, offset_from(CLOCK_BOOTTIME));
-	update(&clock->monotonic, offset_from(CLOCK_MONOTONIC));
+	update(&clock->boot, offset_from(CLOCK_BOOTTIME) + clock->shifted_boot);
+	update(&clock->monotonic, offset_from(CLOCK_MONOTONIC) + clock->shifted_monotonic);
+}
+
+/* time_namespaces(7): lines of CLOCK SECONDS NANOSECONDS. None without time namespaces. */
+void wallclock_open(struct wallclock *clock)
+{
+	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	long long seconds, ns;
+	char name[32];
+
+	*clock = (struct wallclock){0};
+	while (f && fscanf(f, "%31s %lld %lld", name, &seconds, &ns) == 3) {
+		if (!strcmp(name, "boottime"))
+			clock->shifted_boot = seconds * NS_PER_S + ns;
+		else if (!strcmp(name, "monotonic"))
+			clock->shifted_monotonic = seconds * NS_PER_S + ns;
+	}
+	if (f)
+		fclose(f);
+	wallclock_update(clock);
 }
 
 int64_t wallclock_ms(int64_t ns)

@@ -6,9 +6,15 @@
 #include "text.h"
 
 struct wallclock {
-	int64_t boot;	   /* ns to add to CLOCK_BOOTTIME */
-	int64_t monotonic; /* ns to add to CLOCK_MONOTONIC */
+	int64_t boot;	   /* ns to add to the kernel's boot clock */
+	int64_t monotonic; /* ns to add to the kernel's monotonic clock */
+	/* What this process's own time namespace adds to those clocks when it reads them. */
+	int64_t shifted_boot;
+	int64_t shifted_monotonic;
 };
+
+/* Reads the time namespace's offsets and measures. */
+void wallclock_open(struct wallclock *clock);
 
 /*
  * Measures the offsets anew. One that moved by less than a millisecond is kept, so

@@ -93,7 +93,8 @@
 #define KERNEL_mount(M) \
 	M(mount, struct vfsmount, mnt) \
 	M(mount, void *, mnt_parent) \
-	M(mount, void *, mnt_mountpoint)
+	M(mount, void *, mnt_mountpoint) \
+	M(mount, void *, mnt_ns)
 
 #define KERNEL_timespec64(M) \
 	M(timespec64, __s64, tv_sec) \
@@ -154,6 +155,7 @@
 	M(task_struct, __u64, start_boottime) /* since 5.5 */ \
 	M(task_struct, __u64, real_start_time) /* until 5.4 */ \
 	M(task_struct, __typeof__(char[16]), comm) \
+	M(task_struct, __u32, self_exec_id) /* u64 since 5.7: the low half is read */ \
 	M(task_struct, void *, cred) \
 	M(task_struct, struct kernel_id, loginuid) \
 	M(task_struct, __u32, sessionid) \

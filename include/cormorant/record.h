@@ -33,13 +33,15 @@ enum {
 	ARGV_MAX = 16384,
 	/* PATH_MAX. Deeper paths can exist; they are marked as truncated. */
 	PATH_BYTES_MAX = 4096,
+	/* execveat puts /dev/fd/N/ before a path of up to PATH_MAX. */
+	FILENAME_BYTES_MAX = 4096 + 32,
 	/* Kubernetes nests about six levels of 100-byte names. */
 	CGROUP_BYTES_MAX = 1280,
 	/* NAME_MAX and its NUL: the longest dentry or kernfs name. */
 	NAME_BYTES_MAX = 256,
 	/* Steps of a path walk: components and mount crossings together. */
 	PATH_STEPS_MAX = 160,
-	CGROUP_STEPS_MAX = 40,
+	CGROUP_STEPS_MAX = 96,
 	COMM_BYTES = 16, /* TASK_COMM_LEN */
 	TTY_BYTES = 32,
 	FS_BYTES = 32,
@@ -85,6 +87,9 @@ enum exec_fact {
 	FACT_PARENT_START,
 	FACT_PARENT_COMM,
 	FACT_COMM,
+	FACT_EXEC_ID,
+	FACT_PARENT_EXEC_ID,
+	FACT_PARENT_STACK,
 	FACT_ARGV, /* argv_bytes is known */
 	FACT_ARGC,
 	FACT_LOGIN_UID,
@@ -129,6 +134,7 @@ struct exec_facts {
 	__u64 present;	       /* FACT_BIT()s */
 	__u64 start_ns;	       /* boot clock, of the thread group leader */
 	__u64 parent_start_ns; /* boot clock, of the parent's thread group leader */
+	__u64 parent_stack; /* where the parent's stack began at its exec; its image's fingerprint */
 	__u64 caps[CAPS_COUNT];
 	__u64 inode;
 	__u64 size;
@@ -148,7 +154,9 @@ struct exec_facts {
 	__u32 nlink;
 	__u32 mtime_nsec;
 	__u32 argc;
-	__u32 flags; /* enum exec_flag */
+	__u32 flags;	      /* enum exec_flag */
+	__u32 exec_id;	      /* how often this process has executed, modulo 2^32 */
+	__u32 parent_exec_id; /* the same of the parent, at this moment */
 	__u32 reserved;
 	char comm[COMM_BYTES];
 	char parent_comm[COMM_BYTES];
@@ -194,40 +202,44 @@ RECORD_AT(process_exec_event, version, 29);
 RECORD_AT(process_exec_event, part, 30);
 RECORD_AT(process_exec_event, parts, 31);
 
-RECORD_ASSERT(sizeof(struct exec_facts) == 320);
+RECORD_ASSERT(sizeof(struct exec_facts) == 336);
 RECORD_AT(exec_facts, present, 0);
 RECORD_AT(exec_facts, start_ns, 8);
 RECORD_AT(exec_facts, parent_start_ns, 16);
-RECORD_AT(exec_facts, caps, 24);
-RECORD_AT(exec_facts, inode, 48);
-RECORD_AT(exec_facts, size, 56);
-RECORD_AT(exec_facts, mtime_sec, 64);
-RECORD_AT(exec_facts, cgroup_id, 72);
-RECORD_AT(exec_facts, argv_bytes, 80);
-RECORD_AT(exec_facts, ids, 88);
-RECORD_AT(exec_facts, ns, 120);
-RECORD_AT(exec_facts, section_len, 152);
-RECORD_AT(exec_facts, login_uid, 176);
-RECORD_AT(exec_facts, audit_session, 180);
-RECORD_AT(exec_facts, namespace_pid, 184);
-RECORD_AT(exec_facts, pgid, 188);
-RECORD_AT(exec_facts, sid, 192);
-RECORD_AT(exec_facts, dev, 196);
-RECORD_AT(exec_facts, mode, 200);
-RECORD_AT(exec_facts, nlink, 204);
-RECORD_AT(exec_facts, mtime_nsec, 208);
-RECORD_AT(exec_facts, argc, 212);
-RECORD_AT(exec_facts, flags, 216);
-RECORD_AT(exec_facts, reserved, 220);
-RECORD_AT(exec_facts, comm, 224);
-RECORD_AT(exec_facts, parent_comm, 240);
-RECORD_AT(exec_facts, tty, 256);
-RECORD_AT(exec_facts, fs, 288);
+RECORD_AT(exec_facts, parent_stack, 24);
+RECORD_AT(exec_facts, caps, 32);
+RECORD_AT(exec_facts, inode, 56);
+RECORD_AT(exec_facts, size, 64);
+RECORD_AT(exec_facts, mtime_sec, 72);
+RECORD_AT(exec_facts, cgroup_id, 80);
+RECORD_AT(exec_facts, argv_bytes, 88);
+RECORD_AT(exec_facts, ids, 96);
+RECORD_AT(exec_facts, ns, 128);
+RECORD_AT(exec_facts, section_len, 160);
+RECORD_AT(exec_facts, login_uid, 184);
+RECORD_AT(exec_facts, audit_session, 188);
+RECORD_AT(exec_facts, namespace_pid, 192);
+RECORD_AT(exec_facts, pgid, 196);
+RECORD_AT(exec_facts, sid, 200);
+RECORD_AT(exec_facts, dev, 204);
+RECORD_AT(exec_facts, mode, 208);
+RECORD_AT(exec_facts, nlink, 212);
+RECORD_AT(exec_facts, mtime_nsec, 216);
+RECORD_AT(exec_facts, argc, 220);
+RECORD_AT(exec_facts, flags, 224);
+RECORD_AT(exec_facts, exec_id, 228);
+RECORD_AT(exec_facts, parent_exec_id, 232);
+RECORD_AT(exec_facts, reserved, 236);
+RECORD_AT(exec_facts, comm, 240);
+RECORD_AT(exec_facts, parent_comm, 256);
+RECORD_AT(exec_facts, tty, 272);
+RECORD_AT(exec_facts, fs, 304);
 
-RECORD_ASSERT(sizeof(struct exec_record) == 352);
-RECORD_AT(exec_record, bytes, 352);
+RECORD_ASSERT(sizeof(struct exec_record) == 368);
+RECORD_AT(exec_record, bytes, 368);
 RECORD_ASSERT(FACT_COUNT <= 64);
-RECORD_ASSERT(sizeof(struct exec_record) + ARGV_MAX + 3 * PATH_BYTES_MAX + 2 * CGROUP_BYTES_MAX <=
+RECORD_ASSERT(sizeof(struct exec_record) + ARGV_MAX + FILENAME_BYTES_MAX + 2 * PATH_BYTES_MAX +
+		      2 * CGROUP_BYTES_MAX <=
 	      RECORD_MAX);
 RECORD_ASSERT(sizeof(struct exec_counters) == 32);
 

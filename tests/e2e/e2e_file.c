@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static char *program_in(struct e2e *e, const char *dir, const char *name)
@@ -235,7 +236,56 @@ static void a_path_too_long_to_carry_is_left_out_and_its_name_kept(void **state)
 	assert_null(event_get(event, "process.file.parent_folder"));
 	assert_null(event_get(event, "process.xattributes.cwd"));
 	assert_string_equal(event_text(event, "process.file.name"), "program");
+	assert_true(json_object_get_boolean(event_get(event, "process.file.xattributes.path_truncated")));
+	assert_true(json_object_get_boolean(event_get(event, "process.xattributes.cwd_truncated")));
 	assert_string_equal(event_text(event, "process.xattributes.exec_filename"), "./program");
+}
+
+/* A mount that is taken out of the tree while somebody is in it: it looks like a root. */
+static int detach_mount(void *arg)
+{
+	int why = mounts_private();
+
+	if (why || mount("tmpfs", arg, "tmpfs", 0, "mode=755") || chdir(arg) || mkdir("usr", 0755) || mkdir("usr/sbin", 0755))
+		return why ? why : -errno;
+	workspace_copy_program("usr/sbin/sshd");
+	return umount2(arg, MNT_DETACH) ? -errno : 0;
+}
+
+static void a_program_on_a_detached_mount_has_no_false_path(void **state)
+{
+	struct e2e *e = *state;
+	struct subject_plan plan = { .path = "./usr/sbin/sshd", .prepare = detach_mount, .arg = workspace_scratch(&e->ws) };
+	struct subject *s = subject_start(e, &plan);
+	struct json_object *event = event_log_wait(&e->log, s->pid, NULL);
+
+	assert_non_null(event);
+	assert_null(event_get(event, "process.file.path"));
+	assert_null(event_get(event, "process.xattributes.cwd"));
+	assert_string_equal(event_text(event, "process.file.name"), "sshd");
+	assert_true(json_object_get_boolean(event_get(event, "process.file.xattributes.path_truncated")));
+}
+
+static int exec_below_directory(const char *path, char *const argv[], char *const envp[])
+{
+	return (int)syscall(SYS_execveat, SUBJECT_EXEC_FD, path, argv, envp, 0);
+}
+
+/* execveat puts the descriptor before the path it was given, which may itself be as long as a path can be. */
+static void the_longest_path_of_execveat_is_told_whole(void **state)
+{
+	struct e2e *e = *state;
+	char *dir = workspace_scratch(&e->ws), *path = workspace_memory(&e->ws, 4096);
+	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	program_in(e, dir, "program");
+	for (size_t len = 0; len < 4086; len += 2)
+		strcpy(path + len, "./");
+	strcat(path, "program");
+	assert_int_equal(strlen(path), 4093);
+	observe(e, &(struct subject_plan){ .path = path, .exec = exec_below_directory, .exec_fd = fd,
+					   .exec_filename = workspace_text(&e->ws, "/dev/fd/205/%s", path) });
+	close(fd);
 }
 
 static int remove_directory(void *arg)
@@ -407,6 +457,8 @@ static const struct CMUnitTest tests[] = {
 	E2E_TEST(a_path_of_a_hundred_and_twenty_components_is_whole),
 	E2E_TEST(a_path_of_more_than_two_thousand_bytes_is_whole),
 	E2E_TEST(a_path_too_long_to_carry_is_left_out_and_its_name_kept),
+	E2E_TEST(a_program_on_a_detached_mount_has_no_false_path),
+	E2E_TEST(the_longest_path_of_execveat_is_told_whole),
 	E2E_TEST(a_deleted_working_directory_keeps_its_path),
 	E2E_TEST(a_bind_mounted_directory_is_crossed),
 	E2E_TEST(a_bind_mounted_file_is_crossed),

@@ -204,6 +204,27 @@ static int subject_parent(int argc, char **argv)
 	return pid < 0 || waitpid(pid, &status, 0) < 0;
 }
 
+/*
+ * Forks a child that executes this program while it executes argv[2], a copy under another name, itself: two execs at
+ * once, of which either may come first. The report has the child's pid as its ppid.
+ */
+static int subject_race(char **argv)
+{
+	char *child_argv[] = { "child", argv[1], NULL }, *after_argv[] = { "after", argv[1], NULL };
+	char *child_env[] = { SUBJECT_ENV "=exit", NULL }, *after_env[] = { SUBJECT_ENV "=hold", NULL };
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid = fork();
+	if (pid == 0) {
+		execve("/proc/self/exe", child_argv, child_env);
+		_exit(127);
+	}
+	dprintf(SUBJECT_REPORT_FD, "argc=3 pid=%d tid=%d ppid=%d\n", getpid(), gettid(), pid);
+	execve(argv[2], after_argv, after_env);
+	return 127;
+}
+
 int subject_main(const char *role, int argc, char **argv)
 {
 	if (!strcmp(role, "exit"))
@@ -212,6 +233,8 @@ int subject_main(const char *role, int argc, char **argv)
 		memset(argv[1], 'X', strlen(argv[1]));
 		return subject_parent(argc, argv);
 	}
+	if (!strcmp(role, "race"))
+		return subject_race(argv);
 	if (!strcmp(role, "again") && strcmp(argv[1], "0")) {
 		argv[1][0]--;
 		execve("/proc/self/exe", argv, environ);

@@ -291,6 +291,10 @@ static const struct {
 	{FACT_SECTION + SECTION_CWD, {MORE "cwd"}, {0}},
 	{FACT_SECTION + SECTION_CGROUP, {MORE "cgroup.path"}, {0}},
 	{FACT_SECTION + SECTION_CGROUP_V1, {0}, {0}},
+	/* For telling programs of one process apart; not in the event. */
+	{FACT_EXEC_ID, {0}, {0}},
+	{FACT_PARENT_EXEC_ID, {0}, {0}},
+	{FACT_PARENT_STACK, {0}, {0}},
 	/* argc and argv_bytes are facts of their own. */
 	{FACT_SECTION + SECTION_ARGV,
 	 {"process.cmd_line", MORE "argv[*", MORE "argv_truncated"},

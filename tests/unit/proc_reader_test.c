@@ -46,7 +46,7 @@ static int read_patiently(struct proc_reader *reader, struct process_key key, co
 	for (int i = 0; i < 2000 && (err == -EBUSY || err == -ETIMEDOUT); i++) {
 		if (i)
 			usleep(5000);
-		err = proc_reader_read(reader, key, comm, process);
+		err = proc_reader_read(reader, key, comm, 0, process);
 	}
 	return err;
 }
@@ -146,8 +146,8 @@ static void a_thread_that_came_too_late_serves_the_next_request(void **state)
 		print_message("skipped: threads of this process can't be stopped (ptrace is refused)\n");
 		skip();
 	}
-	assert_int_equal(proc_reader_read(reader, key, comm, &process), -ETIMEDOUT);
-	assert_int_equal(proc_reader_read(reader, key, comm, &process), -EBUSY);
+	assert_int_equal(proc_reader_read(reader, key, comm, 0, &process), -ETIMEDOUT);
+	assert_int_equal(proc_reader_read(reader, key, comm, 0, &process), -EBUSY);
 	close(gate);
 	assert_int_equal(waitpid(debugger, NULL, 0), debugger);
 	assert_int_equal(read_patiently(reader, key, comm, &process), 0);

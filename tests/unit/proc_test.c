@@ -111,14 +111,14 @@ static void a_running_process_is_read(void **state)
 	copy_program(path);
 	child = start(path, (const char *const[]){"called so", "60", NULL});
 	assert_string_equal(child.comm, "prog");
-	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "prog", &buffer, &process), 0);
+	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "prog", 0, &buffer, &process), 0);
 	assert_exe(&process, path);
 	assert_int_equal(process.argv.len, 13);
 	assert_memory_equal(process.argv.data, "called so\0" "60", 13);
 	/* Anywhere within the tick is the same process. */
 	assert_int_equal(proc_read((uint32_t)child.pid,
 				   child.start_ns + 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK) - 1,
-				   "prog", &buffer, &process), 0);
+				   "prog", 0, &buffer, &process), 0);
 	stop(&child);
 }
 
@@ -130,15 +130,15 @@ static void another_process_is_not_believed(void **state)
 	uint32_t pid = (uint32_t)child.pid;
 
 	(void)state;
-	assert_int_equal(proc_read(pid, child.start_ns, "sleep", &buffer, &process), 0);
-	assert_int_equal(proc_read(pid, child.start_ns + tick, "sleep", &buffer, &process), -ESRCH);
-	assert_int_equal(proc_read(pid, child.start_ns - 1, "sleep", &buffer, &process), -ESRCH);
-	assert_int_equal(proc_read(pid, 0, "sleep", &buffer, &process), -ESRCH);
-	assert_int_equal(proc_read(pid, child.start_ns, "slee", &buffer, &process), -ESRCH);
-	assert_int_equal(proc_read(pid, child.start_ns, "sleep ", &buffer, &process), -ESRCH);
-	assert_int_equal(proc_read(pid, child.start_ns, "", &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, child.start_ns, "sleep", 0, &buffer, &process), 0);
+	assert_int_equal(proc_read(pid, child.start_ns + tick, "sleep", 0, &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, child.start_ns - 1, "sleep", 0, &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, 0, "sleep", 0, &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, child.start_ns, "slee", 0, &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, child.start_ns, "sleep ", 0, &buffer, &process), -ESRCH);
+	assert_int_equal(proc_read(pid, child.start_ns, "", 0, &buffer, &process), -ESRCH);
 	stop(&child);
-	assert_true(proc_read(pid, child.start_ns, "sleep", &buffer, &process) < 0);
+	assert_true(proc_read(pid, child.start_ns, "sleep", 0, &buffer, &process) < 0);
 }
 
 static void a_comm_that_looks_like_stat_is_only_a_comm(void **state)
@@ -155,7 +155,7 @@ static void a_comm_that_looks_like_stat_is_only_a_comm(void **state)
 		copy_program(path);
 		child = start(path, (const char *const[]){"x", "60", NULL});
 		assert_string_equal(child.comm, names[i]);
-		assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, names[i], &buffer,
+		assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, names[i], 0, &buffer,
 					   &process), 0);
 		assert_exe(&process, path);
 		stop(&child);
@@ -176,7 +176,7 @@ static void a_deleted_executable_has_its_path_without_a_suffix(void **state)
 		copy_program(path);
 		child = start(path, (const char *const[]){"x", "60", NULL});
 		assert_int_equal(unlink(path), 0);
-		assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, &buffer,
+		assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, 0, &buffer,
 					   &process), 0);
 		assert_exe(&process, path);
 		stop(&child);
@@ -194,7 +194,7 @@ static void a_path_that_may_be_two_files_is_absent_or_exact(void **state)
 	snprintf(path, sizeof(path), "%s/real (deleted)", directory);
 	copy_program(path);
 	child = start(path, (const char *const[]){"x", "60", NULL});
-	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, &buffer, &process),
+	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, 0, &buffer, &process),
 			 0);
 	if (process.exe.data)
 		assert_exe(&process, path);
@@ -207,14 +207,14 @@ static void a_path_that_may_be_two_files_is_absent_or_exact(void **state)
 	assert_int_equal(link(path, other), 0);
 	child = start(path, (const char *const[]){"x", "60", NULL});
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, &buffer, &process),
+	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, child.comm, 0, &buffer, &process),
 			 0);
 	if (process.exe.data)
 		assert_exe(&process, path);
 	stop(&child);
 }
 
-static void an_argv_longer_than_the_buffer_is_cut(void **state)
+static void an_argv_too_long_to_be_had_whole_is_unknown(void **state)
 {
 	static char big[ARGV_MAX + 5000];
 	struct proc_process process;
@@ -223,9 +223,40 @@ static void an_argv_longer_than_the_buffer_is_cut(void **state)
 	(void)state;
 	memset(big, 'b', sizeof(big) - 1);
 	child = start("/bin/sh", (const char *const[]){"sh", "-c", "sleep 60; :", big, NULL});
-	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "sh", &buffer, &process), 0);
-	assert_int_equal(process.argv.len, ARGV_MAX);
-	assert_memory_equal(process.argv.data, "sh\0-c\0sleep 60; :\0bbb", 21);
+	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "sh", 0, &buffer, &process), 0);
+	assert_null(process.argv.data);
+	assert_non_null(process.exe.data);
+	stop(&child);
+}
+
+/* Field 28 of a stat line, startstack; comm here has no spaces. */
+static uint64_t stack_of(pid_t pid)
+{
+	char path[64], line[1024] = "", *at = line;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof(line), f));
+	fclose(f);
+	for (int field = 1; at && field < 28; field++)
+		at = strchr(at, ' ') + 1;
+	return strtoull(at, NULL, 10);
+}
+
+/* A process that has executed another program since is known by its stack, whatever it is called. */
+static void the_stack_tells_one_program_of_a_process_from_the_next(void **state)
+{
+	struct proc_process process;
+	struct child child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
+	uint64_t stack = stack_of(child.pid);
+	uint32_t pid = (uint32_t)child.pid;
+
+	(void)state;
+	assert_true(stack > 4096);
+	assert_int_equal(proc_read(pid, child.start_ns, "any name", stack, &buffer, &process), 0);
+	assert_int_equal(proc_read(pid, child.start_ns, "sleep", stack + 16, &buffer, &process), -ESRCH);
 	stop(&child);
 }
 
@@ -238,11 +269,11 @@ static void a_zombie_has_no_argv_and_a_process_that_is_gone_is_an_error(void **s
 	(void)state;
 	kill(child.pid, SIGKILL);
 	assert_int_equal(waitid(P_PID, (id_t)child.pid, &info, WEXITED | WNOWAIT), 0);
-	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "sleep", &buffer, &process), 0);
+	assert_int_equal(proc_read((uint32_t)child.pid, child.start_ns, "sleep", 0, &buffer, &process), 0);
 	assert_null(process.argv.data);
 	assert_null(process.exe.data);
 	waitpid(child.pid, NULL, 0);
-	assert_true(proc_read((uint32_t)child.pid, child.start_ns, "sleep", &buffer, &process) < 0);
+	assert_true(proc_read((uint32_t)child.pid, child.start_ns, "sleep", 0, &buffer, &process) < 0);
 	assert_null(process.argv.data);
 }
 
@@ -302,7 +333,8 @@ int main(void)
 		cmocka_unit_test(a_comm_that_looks_like_stat_is_only_a_comm),
 		cmocka_unit_test(a_deleted_executable_has_its_path_without_a_suffix),
 		cmocka_unit_test(a_path_that_may_be_two_files_is_absent_or_exact),
-		cmocka_unit_test(an_argv_longer_than_the_buffer_is_cut),
+		cmocka_unit_test(an_argv_too_long_to_be_had_whole_is_unknown),
+		cmocka_unit_test(the_stack_tells_one_program_of_a_process_from_the_next),
 		cmocka_unit_test(a_zombie_has_no_argv_and_a_process_that_is_gone_is_an_error),
 		cmocka_unit_test(a_child_of_another_pid_namespace_knows_that_its_proc_is_not_the_hosts),
 	};

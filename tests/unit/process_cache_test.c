@@ -22,7 +22,7 @@ static void assert_slice(struct slice got, struct slice want)
 static void what_is_put_is_got(void **state)
 {
 	struct process_cache *cache = process_cache_open(1 << 20);
-	struct process_key key = {7, 1000}, other_time = {7, 1001}, other_tgid = {8, 1000};
+	struct process_key key = {7, 1000, 0}, other_time = {7, 1001, 0}, other_tgid = {8, 1000, 0};
 	struct slice exe, argv;
 
 	(void)state;
@@ -40,7 +40,7 @@ static void what_is_put_is_got(void **state)
 static void a_later_image_replaces_an_earlier_one(void **state)
 {
 	struct process_cache *cache = process_cache_open(1 << 20);
-	struct process_key key = {7, 1000};
+	struct process_key key = {7, 1000, 0};
 	struct slice exe, argv;
 
 	(void)state;
@@ -55,7 +55,7 @@ static void a_later_image_replaces_an_earlier_one(void **state)
 static void unknown_and_empty_are_told_apart(void **state)
 {
 	struct process_cache *cache = process_cache_open(1 << 20);
-	struct process_key key = {7, 1000};
+	struct process_key key = {7, 1000, 0};
 	struct slice exe, argv;
 
 	(void)state;
@@ -70,7 +70,7 @@ static void unknown_and_empty_are_told_apart(void **state)
 static void what_was_put_is_a_copy(void **state)
 {
 	struct process_cache *cache = process_cache_open(1 << 20);
-	struct process_key key = {7, 1000};
+	struct process_key key = {7, 1000, 0};
 	char *bytes = strdup("/bin/x");
 	struct slice exe, argv;
 
@@ -84,26 +84,25 @@ static void what_was_put_is_a_copy(void **state)
 	process_cache_close(cache);
 }
 
-static void clear_forgets_everything(void **state)
+static void another_program_of_the_same_process_is_not_it(void **state)
 {
+	struct process_key first = {7, 1000, 1}, second = {7, 1000, 2};
 	struct process_cache *cache = process_cache_open(1 << 20);
 	struct slice exe, argv;
 
 	(void)state;
-	for (uint32_t i = 0; i < 1000; i++)
-		process_cache_put(cache, (struct process_key){i, i}, slice_of("/x"), slice_of("y"));
-	process_cache_clear(cache);
-	for (uint32_t i = 0; i < 1000; i++)
-		assert_false(process_cache_get(cache, (struct process_key){i, i}, &exe, &argv));
-	process_cache_put(cache, (struct process_key){5, 5}, slice_of("/x"), slice_of("y"));
-	assert_true(process_cache_get(cache, (struct process_key){5, 5}, &exe, &argv));
+	process_cache_put(cache, first, slice_of("/bin/sh"), slice_of("sh"));
+	assert_false(process_cache_get(cache, second, &exe, &argv));
+	process_cache_put(cache, second, slice_of("/bin/ls"), slice_of("ls"));
+	assert_true(process_cache_get(cache, first, &exe, &argv));
+	assert_slice(exe, slice_of("/bin/sh"));
 	process_cache_close(cache);
 }
 
 static void an_entry_larger_than_the_cache_is_not_kept(void **state)
 {
 	struct process_cache *cache = process_cache_open(100);
-	struct process_key key = {7, 1000};
+	struct process_key key = {7, 1000, 0};
 	char big[101];
 	struct slice exe, argv;
 
@@ -128,7 +127,7 @@ struct model {
 static struct process_key key_of(unsigned i)
 {
 	/* Reused pids and close start times: the neighbours that must not be confused. */
-	return (struct process_key){100 + i % 50, 1000000000ULL * (i / 50)};
+	return (struct process_key){100 + i % 50, 1000000000ULL * (i / 50), 0};
 }
 
 /* The bytes of a version of an entry: told apart from any other's. */
@@ -176,7 +175,8 @@ static void what_is_remembered_is_the_newest_and_right(void **state)
 			assert_slice(argv, bytes_of(i, model.version[i], 'a', argv_room));
 			break;
 		default:
-			process_cache_clear(cache);
+			process_cache_close(cache);
+			cache = process_cache_open(MAX_BYTES);
 			model = (struct model){0};
 		}
 	}
@@ -220,10 +220,10 @@ static void recent_processes_are_remembered(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 20000; i++)
-		process_cache_put(cache, (struct process_key){i, i * 10000000ULL}, slice_of("/x"),
+		process_cache_put(cache, (struct process_key){i, i * 10000000ULL, 0}, slice_of("/x"),
 				  slice_of("y"));
 	for (unsigned i = 20000 - 500; i < 20000; i++)
-		found += process_cache_get(cache, (struct process_key){i, i * 10000000ULL}, &exe, &argv);
+		found += process_cache_get(cache, (struct process_key){i, i * 10000000ULL, 0}, &exe, &argv);
 	assert_true(found > 450);
 	process_cache_close(cache);
 }
@@ -235,7 +235,7 @@ int main(void)
 		cmocka_unit_test(a_later_image_replaces_an_earlier_one),
 		cmocka_unit_test(unknown_and_empty_are_told_apart),
 		cmocka_unit_test(what_was_put_is_a_copy),
-		cmocka_unit_test(clear_forgets_everything),
+		cmocka_unit_test(another_program_of_the_same_process_is_not_it),
 		cmocka_unit_test(an_entry_larger_than_the_cache_is_not_kept),
 		cmocka_unit_test(what_is_remembered_is_the_newest_and_right),
 		cmocka_unit_test(bytes_are_bounded),

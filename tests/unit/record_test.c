@@ -255,7 +255,7 @@ static void a_section_at_its_limit_is_accepted_and_one_over_it_refused(void **st
 		enum exec_section section;
 		size_t max;
 	} limits[] = {
-		{SECTION_ARGV, 16384},	{SECTION_FILENAME, 4096}, {SECTION_EXE, 4096},
+		{SECTION_ARGV, 16384},	{SECTION_FILENAME, 4128}, {SECTION_EXE, 4096},
 		{SECTION_CWD, 4096},	{SECTION_CGROUP, 1280},	  {SECTION_CGROUP_V1, 1280},
 	};
 
@@ -280,7 +280,7 @@ static void a_section_at_its_limit_is_accepted_and_one_over_it_refused(void **st
 
 static void all_sections_at_their_limit_fit_the_decoder(void **state)
 {
-	static const size_t max[SECTION_COUNT] = {16384, 4096, 4096, 4096, 1280, 1280};
+	static const size_t max[SECTION_COUNT] = {16384, 4128, 4096, 4096, 1280, 1280};
 	struct builder b;
 	struct exec_event event;
 	void *record;
