@@ -126,8 +126,7 @@ static enum loader_error reason_permission(struct loader_reason *r, const char *
 
 	if (privilege_missing(missing, sizeof(missing)))
 		return reason(r, LOADER_NOT_PERMITTED,
-			      "cannot %s: %s is missing: run as root, or grant CAP_BPF and "
-			      "CAP_PERFMON (CAP_SYS_ADMIN below Linux 5.8)",
+			      "cannot %s: %s is missing: run as root, or grant CAP_SYS_ADMIN",
 			      what, missing);
 	if (privilege_lockdown(mode, sizeof(mode)))
 		return reason(r, LOADER_NOT_PERMITTED,
