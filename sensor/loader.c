@@ -126,13 +126,19 @@ static enum loader_error reason_permission(struct loader_reason *r, const char *
 
 	if (privilege_missing(missing, sizeof(missing)))
 		return reason(r, LOADER_NOT_PERMITTED,
-			      "cannot %s: %s is missing: run as root, or grant CAP_SYS_ADMIN",
-			      what, missing);
+			      "cannot %s: %s is missing: run as root, or grant CAP_SYS_ADMIN", what,
+			      missing);
 	if (privilege_lockdown(mode, sizeof(mode)))
 		return reason(r, LOADER_NOT_PERMITTED,
 			      "cannot %s: the kernel is locked down (%s): boot without "
 			      "lockdown=confidentiality, or sign what needs it",
 			      what, mode);
+	if (!privilege_admin())
+		return reason(
+			r, LOADER_NOT_PERMITTED,
+			"cannot %s: CAP_SYS_ADMIN is missing: libbpf lists the types of kernel "
+			"modules, which wants it beside CAP_BPF and CAP_PERFMON; grant it",
+			what);
 	return reason(
 		r, LOADER_NOT_PERMITTED,
 		"cannot %s: %s although the capabilities are held: a seccomp filter, an LSM, "

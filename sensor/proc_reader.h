@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading /proc/PID without being held up by it. A process can make its own argument
- * memory block whoever reads it (userfaultfd, FUSE), so the reading is a thread's work
- * and is waited for a tenth of a second at most. While a read is stuck, others are refused:
- * the events go on with less.
+ * memory block whoever reads it (a FUSE file mapped there), so the reading is a thread's
+ * work and is waited for a tenth of a second at most. While a read is stuck, others are
+ * refused: the events go on with less.
  */
 #ifndef CORMORANT_PROC_READER_H
 #define CORMORANT_PROC_READER_H
