@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
 /*
  * The one list of kernel struct members that Cormorant reads: one line a member,
- * M(struct, type as the BPF program sees it, member). The BPF build makes its
- * CO-RE types from it (bpf/access.h).
+ * M(struct, type as the BPF program sees it, member). Made from it are the BPF
+ * build's CO-RE types (bpf/access.h), the offsets in a BPF map
+ * (cormorant/kernel_offsets.h), and what is looked for in BTF and in databases
+ * (sensor/offsets.c).
  *
- * Only names matter to CO-RE, so members that the kernel renamed stand side by
- * side under one struct; which of them a kernel has is asked at load time, and
- * bpf/kernel.h is the one place that chooses between them. Pointers are all void
- * pointers here: what they point to is said where they are followed.
+ * Only names matter, so members that the kernel renamed stand side by side under
+ * one struct; which of them a kernel has is asked at load time, and bpf/kernel.h is
+ * the one place that chooses between them. Pointers are all void pointers here:
+ * what they point to is said where they are followed.
  */
 #ifndef CORMORANT_KERNEL_MEMBERS_H
 #define CORMORANT_KERNEL_MEMBERS_H
@@ -62,6 +64,7 @@
 #define KERNEL_mm_struct(M) \
 	M(mm_struct, unsigned long, arg_start) \
 	M(mm_struct, unsigned long, arg_end) \
+	M(mm_struct, unsigned long, env_end) \
 	M(mm_struct, unsigned long, start_stack) \
 	M(mm_struct, void *, exe_file)
 
@@ -177,6 +180,16 @@
 	S(hlist_bl_node) S(dentry) S(vfsmount) S(mount) S(timespec64) S(inode) S(super_block) \
 	S(file_system_type) S(kernfs_node) S(cgroup) S(cgroup_subsys_state) S(css_set) \
 	S(tty_struct) S(signal_struct) S(audit_task_info) S(task_struct) S(linux_binprm)
+
+/* Structs whose size counts, since arrays of them are indexed: S(struct). */
+#define KERNEL_SIZES(S) S(upid) S(pid_link)
+
+/* Enumerators whose number counts: V(enum, enumerator). */
+#define KERNEL_VALUES(V) \
+	V(pid_type, PIDTYPE_PGID) \
+	V(pid_type, PIDTYPE_SID) \
+	V(cgroup_subsys_id, memory_cgrp_id) \
+	V(cgroup_subsys_id, pids_cgrp_id)
 
 /* clang-format on */
 

@@ -6,6 +6,9 @@
  *	struct exec_facts		everything of fixed size
  *	sections			byte strings, back to back, in enum exec_section order
  *
+ * Below 4.11 a program can hand over nothing but its own stack, and the record comes in
+ * parts: see PART_BYTES.
+ *
  * Included by the BPF build and by the user-space build, so it uses only the
  * kernel's fixed-width types, has no implicit padding, and asserts its layout in
  * both. A fact is valid only if its bit is set in exec_facts.present: unknown is
@@ -27,10 +30,19 @@ enum record_kind {
 
 /* Limits, each with its reason. */
 enum {
-	/* One per-CPU map value is at most 32 KiB (PCPU_MIN_UNIT_SIZE) on every kernel. */
+	/* Masks of 15 bits bound every position for old verifiers; a perf sample's limit is 64 KiB. */
 	RECORD_MAX = 32000,
 	/* The contract's floor; argv beyond it is counted, not carried. */
 	ARGV_MAX = 16384,
+	/*
+	 * Bytes of a part. A record in parts is: part 0, the header and the facts, whose
+	 * section_len is all zero; then argv in parts of PART_BYTES, the last one shorter;
+	 * then one part with the file name's first PART_BYTES bytes, in which user space
+	 * looks for the NUL. Every part has the header, with length as the bytes that count
+	 * of this part; what a part is padded with behind them means nothing.
+	 */
+	PART_BYTES = 256,
+	PARTS_MAX = 1 + ARGV_MAX / PART_BYTES + 1,
 	/* PATH_MAX. Deeper paths can exist; they are marked as truncated. */
 	PATH_BYTES_MAX = 4096,
 	/* execveat puts /dev/fd/N/ before a path of up to PATH_MAX. */
@@ -157,7 +169,7 @@ struct exec_facts {
 	__u32 flags;	      /* enum exec_flag */
 	__u32 exec_id;	      /* how often this process has executed, modulo 2^32 */
 	__u32 parent_exec_id; /* the same of the parent, at this moment */
-	__u32 reserved;
+	__u32 cpu_sequence; /* attempts on this CPU, this one included, modulo 2^32: a gap is a loss */
 	char comm[COMM_BYTES];
 	char parent_comm[COMM_BYTES];
 	char tty[TTY_BYTES];
@@ -173,18 +185,32 @@ struct exec_record {
 /* Why a record was not handed over; each place counts for itself. */
 enum exec_loss {
 	LOSS_BUFFER_FULL,  /* the ring or perf buffer had no room */
+	LOSS_NO_BUFFER,	   /* this CPU has no perf buffer: it came online a moment ago */
 	LOSS_SCRATCH_RACE, /* another exec used this CPU's scratch buffer at the same time */
 	LOSS_NO_SCRATCH,   /* the scratch map could not be looked up */
+	LOSS_STAGE,	   /* the next stage could not be called: it is not there, or was one too many */
 	LOSS_COUNT
 };
 
 /*
- * One per CPU. The losses come first: a reader that copies upwards can then never
+ * One for each CPU. The losses come first: a reader that copies upwards can then never
  * see a loss whose attempt it has not seen.
  */
 struct exec_counters {
 	__u64 lost[LOSS_COUNT];
 	__u64 attempted;
+};
+
+/* The programs that make a record one after the other, by tail call: indexes of the map `stages`. */
+enum exec_stage {
+	STAGE_FACTS,   /* what has a fixed size */
+	STAGE_ARGS,    /* where argv lies, and the file name if the hook did not say */
+	STAGE_ENV,     /* the new stack's way from envp to the file name; runs until it is found */
+	STAGE_STRINGS, /* argv and the file name into the record */
+	STAGE_PATH,    /* a path, some steps at a time; runs until both are done */
+	STAGE_CGROUP,  /* the same for cgroups */
+	STAGE_OUTPUT,  /* hands the record over */
+	STAGE_COUNT
 };
 
 #define RECORD_ASSERT(expr) _Static_assert(expr, #expr)
@@ -229,7 +255,7 @@ RECORD_AT(exec_facts, argc, 220);
 RECORD_AT(exec_facts, flags, 224);
 RECORD_AT(exec_facts, exec_id, 228);
 RECORD_AT(exec_facts, parent_exec_id, 232);
-RECORD_AT(exec_facts, reserved, 236);
+RECORD_AT(exec_facts, cpu_sequence, 236);
 RECORD_AT(exec_facts, comm, 240);
 RECORD_AT(exec_facts, parent_comm, 256);
 RECORD_AT(exec_facts, tty, 272);
@@ -241,6 +267,7 @@ RECORD_ASSERT(FACT_COUNT <= 64);
 RECORD_ASSERT(sizeof(struct exec_record) + ARGV_MAX + FILENAME_BYTES_MAX + 2 * PATH_BYTES_MAX +
 		      2 * CGROUP_BYTES_MAX <=
 	      RECORD_MAX);
-RECORD_ASSERT(sizeof(struct exec_counters) == 32);
+RECORD_ASSERT(sizeof(struct exec_counters) == 48);
+RECORD_ASSERT(PARTS_MAX <= 255);
 
 #endif

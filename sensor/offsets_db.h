@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The offsets database (contract section 8) as the sensor reads it: one kernel's row. */
+#ifndef CORMORANT_OFFSETS_DB_H
+#define CORMORANT_OFFSETS_DB_H
+
+#include "offsets.h"
+
+/* Who this kernel is. Unknown strings are empty. */
+struct kernel_identity {
+	char build_id[48]; /* GNU build-id from /sys/kernel/notes, lower-case hex */
+	char arch[16];	   /* uname -m */
+	char release[128]; /* uname -r */
+	char version[256]; /* uname -v */
+};
+
+void kernel_identity_read(struct kernel_identity *identity);
+
+/* Where a row came from, for the advertisement. */
+struct offsets_provenance {
+	char matched_by[16]; /* "build_id", or "version" for (arch, release, version) */
+	char distro[64];
+	char source[256];
+	char package[256];
+	char built_at[32];
+};
+
+/*
+ * The row of this kernel: by build-id, else by (arch, release, version). The database is
+ * opened read-only. Returns 0; -ENOENT if the file or the row is missing, -EBADMSG if the
+ * file is no database, is damaged, is foreign, or has a schema newer than this program;
+ * another negative errno if it can't be read. error gets what failed, why, what to do.
+ */
+int offsets_db_find(const char *path, const struct kernel_identity *identity,
+		    struct kernel_offsets *offsets, struct offsets_provenance *provenance,
+		    char *error, size_t error_size);
+
+#endif
