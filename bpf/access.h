@@ -2,14 +2,17 @@
 /*
  * The access layer: where in the kernel's memory a struct member lies.
  *
- * All that the program body asks is HAS (does this kernel have the member?), OFF
- * (its offset in bytes), and the same for an enum's value and a struct's size. The
- * first argument says where the answer comes from, and is a constant in every
- * program, so that the others cost nothing:
+ * All that the programs ask is HAS (does this kernel have the member?), OFF (its
+ * offset in bytes), and the same for an enumerator's number and a struct's size.
+ * Where the answer comes from is a constant of the program, so that the other sources
+ * cost it nothing:
  *
  *   ACCESS_CORE   CO-RE: libbpf writes the answers into the instructions at load
  *                 time, from the kernel's BTF; the verifier then drops what HAS
  *                 said no to.
+ *   ACCESS_MAP    struct kernel_offsets, the value of the map `settings`: one
+ *                 look-up a program, then a load for each question.
+ *   ACCESS_NONE   nothing is known: HAS is no.
  *
  * A source of offsets is added here, as one more term of each macro, and nowhere
  * else.
@@ -23,10 +26,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-#include "cormorant/kernel_members.h"
+#include "cormorant/kernel_offsets.h"
 
 enum access {
 	ACCESS_CORE,
+	ACCESS_MAP,
+	ACCESS_NONE,
 };
 
 #define RELOCATED __attribute__((preserve_access_index))
@@ -53,11 +58,6 @@ struct kernfs_node___union {
 	} id;
 } RELOCATED;
 
-/* The tracepoint's context; its fields move where a kernel adds common fields (PREEMPT_RT). */
-struct trace_event_raw_sched_process_exec {
-	__u32 __data_loc_filename;
-} RELOCATED;
-
 /* Only the names count: the values are the running kernel's. */
 enum pid_type {
 	PIDTYPE_PID,
@@ -69,49 +69,87 @@ enum cgroup_subsys_id {
 	pids_cgrp_id,
 };
 
-#define MEMBER(s, m) (((struct s *)0)->m)
+enum { TEXT_WORDS = 4 };
 
-#define HAS(access, s, m) ((access) == ACCESS_CORE ? bpf_core_field_exists(MEMBER(s, m)) : 0)
-#define OFF(access, s, m)                                                                          \
-	((access) == ACCESS_CORE ?                                                                 \
-		 __builtin_preserve_field_info(MEMBER(s, m), BPF_FIELD_BYTE_OFFSET) :              \
-		 0)
-#define HAS_VALUE(access, e, v)                                                                    \
-	((access) == ACCESS_CORE ? bpf_core_enum_value_exists(enum e, v) : 0)
-#define VALUE(access, e, v) ((access) == ACCESS_CORE ? bpf_core_enum_value(enum e, v) : 0)
-#define SIZE(access, s) ((access) == ACCESS_CORE ? bpf_core_type_size(struct s) : 0)
-
-/* One program's run. tmp is the one stack slot that kernel pointers are read through. */
+/* One program's run. */
 struct run {
 	enum access access;
-	__u64 tmp;
+	const struct kernel_offsets *offsets; /* ACCESS_MAP */
+	/*
+	 * Everything is read to here, the stack, and then copied: below 4.11 helpers write
+	 * nowhere else. It is zeroed at the start: below 4.8 a helper may not be given
+	 * stack that has not been written.
+	 */
+	union {
+		__u64 word;
+		__u64 text[TEXT_WORDS];
+	};
 };
 
+#define MEMBER(s, m) (((struct s *)0)->m)
+
+#define ASK(run, core, map, none)                                                                  \
+	((run)->access == ACCESS_CORE ? (core) : (run)->access == ACCESS_MAP ? (map) : (none))
+
+#define HAS(run, s, m)                                                                             \
+	ASK(run, bpf_core_field_exists(MEMBER(s, m)),                                              \
+	    (run)->offsets->s##__##m != OFFSET_ABSENT, 0)
+#define OFF(run, s, m)                                                                             \
+	ASK(run, (__u64)__builtin_preserve_field_info(MEMBER(s, m), BPF_FIELD_BYTE_OFFSET),        \
+	    (__u64)(run)->offsets->s##__##m, 0)
+#define HAS_VALUE(run, e, v)                                                                       \
+	ASK(run, bpf_core_enum_value_exists(enum e, v),                                            \
+	    (run)->offsets->value__##v != OFFSET_ABSENT, 0)
+#define VALUE(run, e, v)                                                                           \
+	ASK(run, (__u64)bpf_core_enum_value(enum e, v), (__u64)(run)->offsets->value__##v, 0)
+#define HAS_SIZE(run, s)                                                                           \
+	ASK(run, bpf_core_type_exists(struct s), (run)->offsets->size__##s != OFFSET_ABSENT, 0)
+#define SIZE(run, s)                                                                               \
+	ASK(run, (__u64)bpf_core_type_size(struct s), (__u64)(run)->offsets->size__##s, 0)
+
 /*
- * Reads size bytes at base + off into dst. Returns 1 if they are there. A null base,
- * a pointer that an earlier step could not read, fails like any other bad address;
- * asking first would only double the verifier's paths.
+ * Reads size bytes, at most 8, at base + off to run->word. Returns 1 if they are there.
+ * A null base, a pointer that an earlier step could not read, fails like any other bad
+ * address; asking first would only double the verifier's paths.
  */
-static __always_inline int read_at(void *dst, __u32 size, const void *base, __u64 off)
+static __always_inline int read_word(struct run *run, __u32 size, const void *base, __u64 off)
 {
-	return bpf_probe_read_kernel(dst, size, (const char *)base + off) == 0;
+	return bpf_probe_read_kernel(&run->word, size, (const char *)base + off) == 0;
 }
 
-/* The pointer at base + off, NULL if it can't be read (the helper then writes zeroes). */
+/* The pointer at base + off, NULL if it can't be read. */
 static __always_inline void *follow_at(struct run *run, const void *base, __u64 off)
 {
-	bpf_probe_read_kernel(&run->tmp, sizeof(run->tmp), (const char *)base + off);
-	return (void *)run->tmp;
+	return read_word(run, sizeof(run->word), base, off) ? (void *)run->word : NULL;
+}
+
+/*
+ * Text of TEXT_WORDS words at address, to out; made to end with a NUL. What stands behind
+ * the first NUL means nothing: a string read needs 4.11. An address less than that from
+ * the end of what is mapped is tried again with less. Returns 1 if it is there.
+ */
+static __always_inline int read_text(struct run *run, __u64 *out, const void *address)
+{
+	if (bpf_probe_read_kernel(run->text, sizeof(run->text), address) &&
+	    bpf_probe_read_kernel(run->text, sizeof(run->text[0]), address))
+		return 0;
+	((char *)run->text)[sizeof(run->text) - 1] = 0;
+	for (int i = 0; i < TEXT_WORDS; i++)
+		out[i] = run->text[i];
+	return 1;
 }
 
 /* READ: 1 if *dst now holds base->m. FOLLOW: the pointer base->m, NULL if unknown. */
 #define READ(run, dst, base, s, m)                                                                 \
-	(HAS((run)->access, s, m) &&                                                               \
-	 read_at((dst), sizeof(*(dst)), (base), OFF((run)->access, s, m)))
+	(HAS(run, s, m) && read_word((run), sizeof(*(dst)), (base), OFF(run, s, m)) &&             \
+	 (*(dst) = *(__typeof__(dst)) & (run)->word, 1))
 #define FOLLOW(run, base, s, m)                                                                    \
-	(HAS((run)->access, s, m) ? follow_at((run), (base), OFF((run)->access, s, m)) : NULL)
+	(HAS(run, s, m) ? follow_at((run), (base), OFF(run, s, m)) : NULL)
 /* The address of the embedded member base->m; no readable address if base was none. */
-#define WITHIN(run, base, s, m)                                                                    \
-	(HAS((run)->access, s, m) ? (char *)(base) + OFF((run)->access, s, m) : NULL)
+#define WITHIN(run, base, s, m) (HAS(run, s, m) ? (char *)(base) + OFF(run, s, m) : NULL)
+
+/* The same where HAS has been asked before: a walk asks once, not at each step. */
+#define FOLLOW_KNOWN(run, base, s, m) follow_at((run), (base), OFF(run, s, m))
+#define WITHIN_KNOWN(run, base, s, m) ((char *)(base) + OFF(run, s, m))
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The body of every exec program: fills one record with what the kernel knows of
- * the program that has just been executed. It runs in the new program's own
- * context, after the exec can no longer fail (sched_process_exec), so "current" is
- * the subject and its new mm is in place.
+ * The body of the exec probe: fills one record with what the kernel knows of the
+ * program that has just been executed. It runs in the new program's own context, after
+ * the exec can no longer fail, so "current" is the subject and its new mm is in place.
+ *
+ * It is a chain of stages (enum exec_stage), since old verifiers allow neither loops
+ * nor long programs. Each takes the record from the scratch buffer as the one before
+ * left it. What a stage does is written once; where offsets come from is its parameter.
  *
  * Every fact is read on its own: one that this kernel does not have, or that can't
  * be read, costs its bit in facts.present and nothing else.
@@ -14,154 +17,101 @@
 #include "kernel.h"
 #include "output.h"
 
-/* A value the verifier must not assume anything about: keeps clang from merging bounds checks. */
-#define OPAQUE(var) asm volatile("" : "+r"(var))
-
 #define KNOWN(facts, fact, ok)                                                                     \
 	do {                                                                                       \
 		if (ok)                                                                            \
 			(facts)->present |= FACT_BIT(fact);                                        \
 	} while (0)
 
+/* ------------------------------------------------------------------ the entry */
+
+struct hook {
+	__u64 task;
+	__u64 bprm;
+	__u64 filename;
+	__u64 kernel_stack;
+};
+
+/* Counts the attempt and begins the record with what needs no offsets. */
+static __always_inline int exec_begin(void *ctx, const struct hook *hook)
+{
+	const struct probe_settings *set = settings_get();
+	struct exec_counters *counts = counters_get();
+	struct scratch *s = scratch_get();
+	__u64 comm[COMM_BYTES / 8] = {}, pid_tgid = bpf_get_current_pid_tgid();
+	__u64 uid_gid = bpf_get_current_uid_gid();
+	struct exec_facts *facts;
+
+	if (!counts)
+		return 0;
+	__sync_fetch_and_add(&counts->attempted, 1);
+	if (!s || !set) {
+		__sync_fetch_and_add(&counts->lost[LOSS_NO_SCRATCH], 1);
+		return 0;
+	}
+	*(volatile __u64 *)&s->owner = pid_tgid;
+	s->task = hook->task;
+	s->bprm = hook->bprm;
+	s->filename = hook->filename;
+	s->filename_user = 0;
+	s->kernel_stack = hook->kernel_stack;
+	s->argv = s->argv_bytes = 0;
+	s->env_at = 0;
+	s->path[0] = s->path[1] = s->cgroup[0] = s->cgroup[1] = 0;
+	s->which = 0;
+	s->walk.begin = s->walk.runs = 0;
+	s->at = sizeof(struct exec_record);
+	s->record.event.time_ns = bpf_ktime_get_boot_ns();
+	s->record.event.tgid = pid_tgid >> 32;
+	s->record.event.tid = pid_tgid;
+	s->record.event.ppid = 0;
+	s->record.event.uid = uid_gid;
+	s->record.event.kind = RECORD_EXEC;
+	s->record.event.version = RECORD_VERSION;
+	s->record.event.part = 0;
+	s->record.event.parts = 1;
+	facts = &s->record.facts;
+	facts->present = 0;
+	facts->flags = set->flags;
+	facts->cpu_sequence = counts->attempted;
+	for (int i = 0; i < SECTION_COUNT; i++)
+		facts->section_len[i] = 0;
+	KNOWN(facts, FACT_COMM, bpf_get_current_comm(comm, sizeof(comm)) == 0);
+	for (int i = 0; i < COMM_BYTES / 8; i++)
+		((__u64 *)facts->comm)[i] = comm[i];
+	return next(ctx, STAGE_FACTS);
+}
+
 /* ------------------------------------------------------------------ sections */
 
-/*
- * A section is begun as truncated, and only a walk that has come to its end takes
- * that back: state in memory, not in the verifier's registers.
- */
-static __always_inline void section_begin(struct scratch *s, enum exec_section section)
+/* What has been appended since begin is a section. complete: nothing is missing of it. */
+static __always_inline void section_end(struct scratch *s, enum exec_section section, __u64 begin,
+					int complete)
 {
+	s->record.facts.section_len[section] = s->at - begin;
 	s->record.facts.present |= FACT_BIT(FACT_SECTION + section);
-	s->record.facts.flags |= EXEC_TRUNCATED_BIT(section);
+	if (!complete)
+		s->record.facts.flags |= EXEC_TRUNCATED_BIT(section);
 }
 
-static __always_inline void section_complete(struct scratch *s, enum exec_section section)
-{
-	s->record.facts.flags &= ~EXEC_TRUNCATED_BIT(section);
-}
-
-static __always_inline void section_add(struct scratch *s, enum exec_section section, __u32 n)
-{
-	s->record.facts.section_len[section] += n;
-	s->at += n;
-}
-
-/*
- * Appends one NUL-terminated string of kernel memory, at most NAME_BYTES_MAX with
- * its NUL, to a section of at most max bytes. Returns 1 if it was added.
- */
-static __always_inline int append_name(struct scratch *s, enum exec_section section, __u32 max,
-				       const void *name)
+/* Appends one string, at most max bytes with its NUL. Returns its length with the NUL, or <= 0. */
+static __always_inline long append_string(struct scratch *s, __u64 string, __u32 max, int user)
 {
 	__u64 at = s->at;
 	long n;
 
-	if (at > RECORD_MAX - NAME_BYTES_MAX ||
-	    s->record.facts.section_len[section] > max - NAME_BYTES_MAX)
+	if (at > RECORD_MAX - max)
 		return 0;
-	n = bpf_probe_read_kernel_str(&s->bytes[at], NAME_BYTES_MAX, name);
-	if (n <= 0)
-		return 0;
-	section_add(s, section, n);
-	return 1;
-}
-
-/*
- * A path, from the dentry up to the root of the process's mount namespace: the mount
- * that is its own parent, and in that namespace. A detached mount (umount -l), or one of
- * another namespace, is its own root too: there the path ends as truncated. path is the
- * address of a struct path in kernel memory. Components are appended leaf first.
- */
-static __always_inline void append_path(struct run *run, struct scratch *s, const void *path,
-					const void *mnt_ns, enum exec_section section)
-{
-	void *dentry = FOLLOW(run, path, path, dentry);
-	void *vfsmount = FOLLOW(run, path, path, mnt);
-	void *mount, *root, *parent;
-
-	if (!dentry || !vfsmount || !HAS(run->access, mount, mnt))
-		return;
-	mount = (char *)vfsmount - OFF(run->access, mount, mnt);
-	root = FOLLOW(run, vfsmount, vfsmount, mnt_root);
-	section_begin(s, section);
-	for (int i = 0; i < PATH_STEPS_MAX; i++) {
-		if (dentry == root) {
-			parent = FOLLOW(run, mount, mount, mnt_parent);
-			if (!parent)
-				return;
-			if (parent == mount) {
-				if (mnt_ns && FOLLOW(run, mount, mount, mnt_ns) == mnt_ns)
-					section_complete(s, section);
-				return;
-			}
-			dentry = FOLLOW(run, mount, mount, mnt_mountpoint);
-			mount = parent;
-			root = FOLLOW(run, WITHIN(run, mount, mount, mnt), vfsmount, mnt_root);
-			continue;
-		}
-		parent = FOLLOW(run, dentry, dentry, d_parent);
-		if (!parent)
-			return;
-		if (!append_name(s, section, PATH_BYTES_MAX,
-				 FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name)))
-			return;
-		if (parent == dentry) { /* a file without a place in the tree: memfd */
-			section_complete(s, section);
-			return;
-		}
-		dentry = parent;
-	}
-}
-
-/* A cgroup's path in its hierarchy, leaf first, without the root. */
-static __always_inline void append_cgroup(struct run *run, struct scratch *s, void *kn,
-					  enum exec_section section)
-{
-	void *parent;
-
-	if (!kn)
-		return;
-	section_begin(s, section);
-	for (int i = 0; i < CGROUP_STEPS_MAX; i++) {
-		parent = kernfs_parent(run, kn);
-		if (!parent) {
-			section_complete(s, section);
-			return;
-		}
-		if (!append_name(s, section, CGROUP_BYTES_MAX, FOLLOW(run, kn, kernfs_node, name)))
-			return;
-		kn = parent;
-	}
+	OPAQUE(at);
+	at &= AT_MASK;
+	n = user ? bpf_probe_read_user_str(&s->bytes[at], max, (void *)string) :
+		   bpf_probe_read_kernel_str(&s->bytes[at], max, (void *)string);
+	if (n > 0)
+		s->at += n;
+	return n;
 }
 
 /* --------------------------------------------------------------------- facts */
-
-/* argv as the new program has it: one contiguous stretch of its own memory. */
-static __always_inline void read_argv(struct run *run, struct scratch *s, void *mm)
-{
-	struct exec_facts *facts = &s->record.facts;
-	__u64 from = 0, to = 0, n;
-	void *stack;
-
-	if (!READ(run, &from, mm, mm_struct, arg_start) ||
-	    !READ(run, &to, mm, mm_struct, arg_end) || to < from)
-		return;
-	facts->argv_bytes = to - from;
-	KNOWN(facts, FACT_ARGV, 1);
-	/* argc is the first word at the stack's start; four bytes serve 32-bit images too. */
-	stack = FOLLOW(run, mm, mm_struct, start_stack);
-	KNOWN(facts, FACT_ARGC, bpf_probe_read_user(&facts->argc, sizeof(facts->argc), stack) == 0);
-	n = to - from;
-	if (n > ARGV_MAX)
-		n = ARGV_MAX;
-	OPAQUE(n);
-	if (n > ARGV_MAX || (n && bpf_probe_read_user(s->record.bytes, n, (void *)from) != 0))
-		return;
-	section_begin(s, SECTION_ARGV);
-	section_add(s, SECTION_ARGV, n);
-	if (facts->argv_bytes <= ARGV_MAX)
-		section_complete(s, SECTION_ARGV);
-}
 
 static __always_inline void read_parent(struct run *run, struct exec_record *record, void *task)
 {
@@ -173,7 +123,13 @@ static __always_inline void read_parent(struct run *run, struct exec_record *rec
 	/* real_parent may be a thread; the process is its group's leader. */
 	leader = FOLLOW(run, parent, task_struct, group_leader);
 	KNOWN(facts, FACT_PARENT_START, task_start_ns(run, leader, &facts->parent_start_ns));
-	KNOWN(facts, FACT_PARENT_COMM, READ(run, &facts->parent_comm, leader, task_struct, comm));
+	if (HAS(run, task_struct, comm) &&
+	    !bpf_probe_read_kernel(run->text, COMM_BYTES,
+				   (char *)leader + OFF(run, task_struct, comm))) {
+		((__u64 *)facts->parent_comm)[0] = run->text[0];
+		((__u64 *)facts->parent_comm)[1] = run->text[1];
+		facts->present |= FACT_BIT(FACT_PARENT_COMM);
+	}
 	KNOWN(facts, FACT_PARENT_EXEC_ID,
 	      READ(run, &facts->parent_exec_id, leader, task_struct, self_exec_id));
 	KNOWN(facts, FACT_PARENT_STACK,
@@ -236,20 +192,18 @@ static __always_inline void read_pids(struct run *run, struct exec_facts *facts,
 	__u32 level = 0;
 	void *ns;
 
-	if (HAS_VALUE(run->access, pid_type, PIDTYPE_PGID))
+	if (HAS_VALUE(run, pid_type, PIDTYPE_PGID))
 		KNOWN(facts, FACT_PGID,
-		      pid_number(run,
-				 task_pid_of(run, task, VALUE(run->access, pid_type, PIDTYPE_PGID)),
+		      pid_number(run, task_pid_of(run, task, VALUE(run, pid_type, PIDTYPE_PGID)),
 				 &facts->pgid));
-	if (HAS_VALUE(run->access, pid_type, PIDTYPE_SID))
+	if (HAS_VALUE(run, pid_type, PIDTYPE_SID))
 		KNOWN(facts, FACT_SID,
-		      pid_number(run,
-				 task_pid_of(run, task, VALUE(run->access, pid_type, PIDTYPE_SID)),
+		      pid_number(run, task_pid_of(run, task, VALUE(run, pid_type, PIDTYPE_SID)),
 				 &facts->sid));
-	if (!READ(run, &level, pid, pid, level))
+	if (!HAS_SIZE(run, upid) || !READ(run, &level, pid, pid, level))
 		return;
 	/* numbers[level] is the innermost namespace: the one the process itself is in. */
-	upid = (char *)upid + (__u64)level * SIZE(run->access, upid);
+	upid = (char *)upid + (__u64)level * SIZE(run, upid);
 	KNOWN(facts, FACT_NAMESPACE_PID, READ(run, &facts->namespace_pid, upid, upid, nr));
 	ns = FOLLOW(run, upid, upid, ns);
 	KNOWN(facts, FACT_NS + NS_PID,
@@ -270,7 +224,7 @@ static __always_inline void read_inode(struct run *run, struct exec_facts *facts
 	KNOWN(facts, FACT_NLINK, READ(run, &facts->nlink, inode, inode, i_nlink));
 	KNOWN(facts, FACT_MTIME, inode_mtime(run, inode, &facts->mtime_sec, &facts->mtime_nsec));
 	KNOWN(facts, FACT_DEV, READ(run, &facts->dev, super, super_block, s_dev));
-	KNOWN(facts, FACT_FS, bpf_probe_read_kernel_str(facts->fs, sizeof(facts->fs), name) > 0);
+	KNOWN(facts, FACT_FS, read_text(run, (__u64 *)facts->fs, name));
 }
 
 /*
@@ -281,19 +235,18 @@ static __always_inline void read_inode(struct run *run, struct exec_facts *facts
 static __always_inline void read_links(struct run *run, struct exec_facts *facts, void *dentry,
 				       void *root)
 {
+	const __u64 memfd = 0x3a64666d656dULL; /* "memfd:", the first byte lowest */
 	void *parent = FOLLOW(run, dentry, dentry, d_parent);
 	void *hash = WITHIN(run, dentry, dentry, d_hash);
-	char name[8] = {};
 	__u64 pprev = 0;
 
 	if (!parent || !root)
 		return;
-	KNOWN(facts, FACT_MEMFD,
-	      bpf_probe_read_kernel(
-		      name, 6, FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name)) == 0);
-	if (parent == dentry && dentry != root && name[0] == 'm' && name[1] == 'e' &&
-	    name[2] == 'm' && name[3] == 'f' && name[4] == 'd' && name[5] == ':')
-		facts->flags |= EXEC_MEMFD;
+	if (read_word(run, 6, FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name), 0)) {
+		facts->present |= FACT_BIT(FACT_MEMFD);
+		if (parent == dentry && dentry != root && (run->word & 0xffffffffffffULL) == memfd)
+			facts->flags |= EXEC_MEMFD;
+	}
 	if (!READ(run, &pprev, hash, hlist_bl_node, pprev) ||
 	    !(facts->present & FACT_BIT(FACT_NLINK)))
 		return;
@@ -308,10 +261,10 @@ static __always_inline void read_session(struct run *run, struct exec_facts *fac
 
 	KNOWN(facts, FACT_LOGIN_UID, task_login_uid(run, task, &facts->login_uid));
 	KNOWN(facts, FACT_AUDIT_SESSION, task_audit_session(run, task, &facts->audit_session));
-	KNOWN(facts, FACT_TTY,
-	      HAS(run->access, tty_struct, name) &&
-		      bpf_probe_read_kernel_str(facts->tty, sizeof(facts->tty),
-						WITHIN(run, tty, tty_struct, name)) > 1);
+	if (tty && HAS(run, tty_struct, name))
+		KNOWN(facts, FACT_TTY,
+		      read_text(run, (__u64 *)facts->tty, WITHIN_KNOWN(run, tty, tty_struct, name)) &&
+			      facts->tty[0]);
 }
 
 /*
@@ -323,36 +276,19 @@ static __always_inline void *cgroup_v1(struct run *run, void *css_set, void *cgr
 	__u64 id;
 	void *css, *cgroup;
 
-	if (HAS_VALUE(run->access, cgroup_subsys_id, memory_cgrp_id))
-		id = VALUE(run->access, cgroup_subsys_id, memory_cgrp_id);
-	else if (HAS_VALUE(run->access, cgroup_subsys_id, pids_cgrp_id))
-		id = VALUE(run->access, cgroup_subsys_id, pids_cgrp_id);
+	if (HAS_VALUE(run, cgroup_subsys_id, memory_cgrp_id))
+		id = VALUE(run, cgroup_subsys_id, memory_cgrp_id);
+	else if (HAS_VALUE(run, cgroup_subsys_id, pids_cgrp_id))
+		id = VALUE(run, cgroup_subsys_id, pids_cgrp_id);
 	else
 		return NULL;
-	if (!HAS(run->access, css_set, subsys))
+	if (!HAS(run, css_set, subsys))
 		return NULL;
-	css = follow_at(run, css_set, OFF(run->access, css_set, subsys) + id * sizeof(void *));
+	css = follow_at(run, css_set, OFF(run, css_set, subsys) + id * sizeof(void *));
 	cgroup = FOLLOW(run, css, cgroup_subsys_state, cgroup);
 	if (FOLLOW(run, cgroup, cgroup, root) == FOLLOW(run, cgroup_v2, cgroup, root))
 		return NULL;
 	return cgroup;
-}
-
-/* What execve was asked for: the kernel's own copy of the path. */
-static __always_inline void read_filename(struct scratch *s, const void *filename)
-{
-	__u64 at = s->at;
-	long n;
-
-	if (at > RECORD_MAX - FILENAME_BYTES_MAX)
-		return;
-	n = bpf_probe_read_kernel_str(&s->bytes[at], FILENAME_BYTES_MAX, filename);
-	if (n <= 0)
-		return;
-	section_begin(s, SECTION_FILENAME);
-	section_add(s, SECTION_FILENAME, n);
-	if (n < FILENAME_BYTES_MAX)
-		section_complete(s, SECTION_FILENAME);
 }
 
 static __always_inline void read_cgroups(struct run *run, struct scratch *s, void *task)
@@ -362,42 +298,19 @@ static __always_inline void read_cgroups(struct run *run, struct scratch *s, voi
 	void *kn = FOLLOW(run, cgroup, cgroup, kn);
 
 	KNOWN(&s->record.facts, FACT_CGROUP_ID, kernfs_id(run, kn, &s->record.facts.cgroup_id));
-	append_cgroup(run, s, kn, SECTION_CGROUP);
+	s->cgroup[0] = (__u64)kn;
 	cgroup = cgroup_v1(run, css_set, cgroup);
-	append_cgroup(run, s, FOLLOW(run, cgroup, cgroup, kn), SECTION_CGROUP_V1);
+	s->cgroup[1] = (__u64)FOLLOW(run, cgroup, cgroup, kn);
 }
 
-static __always_inline void read_event(enum transport transport, struct exec_record *record)
-{
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
-
-	record->facts.flags = 0;
-	record->event.time_ns = output_clock(transport, &record->facts.flags);
-	record->event.tgid = pid_tgid >> 32;
-	record->event.tid = pid_tgid;
-	record->event.ppid = 0;
-	record->event.uid = bpf_get_current_uid_gid();
-	record->event.kind = RECORD_EXEC;
-	record->event.version = RECORD_VERSION;
-	record->event.part = 0;
-	record->event.parts = 1;
-	record->facts.present = 0;
-	__builtin_memset(record->facts.section_len, 0, sizeof(record->facts.section_len));
-	KNOWN(&record->facts, FACT_COMM,
-	      bpf_get_current_comm(record->facts.comm, sizeof(record->facts.comm)) == 0);
-}
-
-static __always_inline void read_exec(struct run *run, enum transport transport, struct scratch *s,
-				      const void *filename)
+/* Everything of fixed size, and where the walks begin. */
+static __always_inline void read_facts(struct run *run, struct scratch *s)
 {
 	struct exec_facts *facts = &s->record.facts;
-	void *task = (void *)bpf_get_current_task();
-	void *mm = FOLLOW(run, task, task_struct, mm);
-	void *file = FOLLOW(run, mm, mm_struct, exe_file);
+	void *task = (void *)s->task;
+	void *file = FOLLOW(run, FOLLOW(run, task, task_struct, mm), mm_struct, exe_file);
 	void *path = WITHIN(run, file, file, f_path);
-	void *mnt_ns = FOLLOW(run, FOLLOW(run, task, task_struct, nsproxy), nsproxy, mnt_ns);
 
-	read_event(transport, &s->record);
 	KNOWN(facts, FACT_START,
 	      task_start_ns(run, FOLLOW(run, task, task_struct, group_leader), &facts->start_ns));
 	KNOWN(facts, FACT_EXEC_ID, READ(run, &facts->exec_id, task, task_struct, self_exec_id));
@@ -409,47 +322,402 @@ static __always_inline void read_exec(struct run *run, enum transport transport,
 	read_inode(run, facts, FOLLOW(run, file, file, f_inode));
 	read_links(run, facts, FOLLOW(run, path, path, dentry),
 		   FOLLOW(run, FOLLOW(run, path, path, mnt), vfsmount, mnt_root));
-	s->at = sizeof(struct exec_record);
-	read_argv(run, s, mm);
-	read_filename(s, filename);
-	append_path(run, s, path, mnt_ns, SECTION_EXE);
-	append_path(run, s, WITHIN(run, FOLLOW(run, task, task_struct, fs), fs_struct, pwd), mnt_ns,
-		    SECTION_CWD);
 	read_cgroups(run, s, task);
+	s->path[0] = (__u64)path;
+	s->path[1] = (__u64)WITHIN(run, FOLLOW(run, task, task_struct, fs), fs_struct, pwd);
+	s->mnt_ns = (__u64)FOLLOW(run, FOLLOW(run, task, task_struct, nsproxy), nsproxy, mnt_ns);
 }
 
-/*
- * The body. filename is the kernel's copy of the path that execve was given. access
- * and transport are constants in every caller.
- */
-static __always_inline int exec_event(enum access access, enum transport transport,
-				      const void *filename)
+/* Without offsets: what helpers know. The loader replaces a helper that this kernel lacks by 0. */
+static __always_inline void read_facts_none(struct exec_facts *facts)
 {
-	struct run run = {.access = access};
-	struct exec_counters *counts = counters_get();
-	struct scratch *s = scratch_get();
-	__u64 owner = bpf_get_current_pid_tgid();
-	__u64 length;
+	__u64 uid_gid = bpf_get_current_uid_gid();
 
-	if (!counts)
-		return 0;
-	__sync_fetch_and_add(&counts->attempted, 1);
-	if (!s) {
-		__sync_fetch_and_add(&counts->lost[LOSS_NO_SCRATCH], 1);
+	facts->ids[ID_UID] = uid_gid;
+	facts->ids[ID_GID] = uid_gid >> 32;
+	facts->present |= FACT_BIT(FACT_ID + ID_UID) | FACT_BIT(FACT_ID + ID_GID);
+	facts->cgroup_id = bpf_get_current_cgroup_id();
+	KNOWN(facts, FACT_CGROUP_ID, facts->cgroup_id != 0);
+}
+
+/* ---------------------------------------------------------- where argv lies */
+
+/* argv as the new program has it: one contiguous stretch of its own memory. */
+static __always_inline void find_args(struct run *run, struct scratch *s)
+{
+	struct exec_facts *facts = &s->record.facts;
+	void *mm = FOLLOW(run, (void *)s->task, task_struct, mm);
+	__u64 from = 0, to = 0;
+
+	/* The kernel's own copy of what execve was asked for; it is on the new stack, too. */
+	if (!s->filename && s->bprm)
+		s->filename = (__u64)FOLLOW(run, (void *)s->bprm, linux_binprm, filename);
+	if (!s->filename) {
+		s->filename = (__u64)FOLLOW(run, mm, mm_struct, env_end);
+		s->filename_user = 1;
+	}
+	if (!READ(run, &from, mm, mm_struct, arg_start) ||
+	    !READ(run, &to, mm, mm_struct, arg_end) || to < from)
+		return;
+	s->argv = from;
+	s->argv_bytes = to - from;
+	facts->argv_bytes = to - from;
+	KNOWN(facts, FACT_ARGV, 1);
+	/* argc is the first word at the stack's start; four bytes serve 32-bit images too. */
+	if (!bpf_probe_read_user(&run->word, 4, FOLLOW(run, mm, mm_struct, start_stack))) {
+		facts->argc = run->word;
+		facts->present |= FACT_BIT(FACT_ARGC);
+	}
+}
+
+/* Word i of the stack at sp; 0 and *ok = 0 if it can't be read. */
+static __always_inline __u64 stack_word(struct run *run, __u64 sp, __u64 i, int narrow, int *ok)
+{
+	__u64 at = sp + (narrow ? i * 4 : i * 8);
+
+	if (bpf_probe_read_user(&run->word, 8, (void *)at)) {
+		*ok = 0;
 		return 0;
 	}
-	*(volatile __u64 *)&s->owner = owner;
-	read_exec(&run, transport, s, filename);
-	length = s->at;
-	OPAQUE(length);
-	if (length > RECORD_MAX)
-		length = RECORD_MAX;
-	s->record.event.length = length;
-	if (*(volatile __u64 *)&s->owner != owner)
-		__sync_fetch_and_add(&counts->lost[LOSS_SCRATCH_RACE], 1);
-	else if (output_record(transport, &s->record, length) < 0)
-		__sync_fetch_and_add(&counts->lost[LOSS_BUFFER_FULL], 1);
+	return narrow ? run->word & 0xffffffff : run->word;
+}
+
+/* More arguments than fit below the kernel's limit (a quarter of 8 MiB and a word each) are no argc. */
+enum { ARGC_MAX = 1 << 22 };
+
+/*
+ * The same without offsets: the new program's stack begins with argc, argv[], NULL,
+ * envp[], NULL and the auxiliary vector; the strings behind stand in that order, too, and
+ * the file name follows them (fs/binfmt_elf.c, create_elf_tables; fs/exec.c, do_execve).
+ * An image with words of 4 bytes has argv[0] in the upper half of the first 8.
+ */
+static __always_inline void find_args_on_stack(struct run *run, struct scratch *s,
+					       __u64 kernel_stack)
+{
+	struct exec_facts *facts = &s->record.facts;
+	__u64 sp = user_stack(run, kernel_stack), argc, argv, end, env;
+	int ok = 1, narrow;
+
+	if (!sp)
+		return;
+	argc = stack_word(run, sp, 0, 0, &ok);
+	narrow = argc >> 32 != 0;
+	argc &= 0xffffffff;
+	argv = stack_word(run, sp, 1, narrow, &ok);
+	end = stack_word(run, sp, argc + 1, narrow, &ok);
+	env = stack_word(run, sp, argc + 2, narrow, &ok);
+	if (!ok || argc > ARGC_MAX || end || (argc ? argv <= sp : argv != 0) ||
+	    (argc && env && env < argv))
+		return;
+	facts->argc = argc;
+	KNOWN(facts, FACT_ARGC, 1);
+	s->argv = argv;
+	s->env_narrow = narrow;
+	s->env_at = sp + (argc + 2) * (narrow ? 4 : 8);
+	s->env_found = 0;
+	s->env_rounds = 0;
+	/* Without an environment argv ends where the file name begins. */
+	if (argc && !env)
+		return;
+	s->argv_bytes = argc ? env - argv : 0;
+	facts->argv_bytes = s->argv_bytes;
+	KNOWN(facts, FACT_ARGV, 1);
+}
+
+/* The file name is known from the hook, and argv ends at an environment: nothing to look for. */
+static __always_inline int args_known(const struct scratch *s)
+{
+	return !s->env_at ||
+	       (s->filename && s->record.facts.present & FACT_BIT(FACT_ARGV));
+}
+
+/* ------------------------------------------------------ the file name's place */
+
+enum {
+	ENV_WORDS = 16,	 /* of 8 bytes, read at a time; less than what always follows envp */
+	ENV_CHUNKS = 4,	 /* such reads in a run of the stage */
+	AUX_PAIRS = 12,	 /* pairs of the auxiliary vector in a run */
+	ENV_ROUNDS = 24, /* runs: of the 32 tail calls the others need 6 */
+	AUX_EXECFN = 31, /* AT_EXECFN, AT_NULL: include/uapi/linux/auxvec.h */
+	AUX_NULL = 0,
+};
+
+/* Looks for the NULL behind envp. Returns 1 if s->env_at now lies past it. */
+static __always_inline int env_skip(struct scratch *s, const __u64 *words)
+{
+	__u64 at = s->env_at;
+
+	for (int i = 0; i < ENV_WORDS; i++) {
+		__u64 low = words[i] & 0xffffffff, high = words[i] >> 32;
+
+		if (s->env_narrow && !low) {
+			s->env_at = at + i * 8 + 4;
+			return 1;
+		}
+		if (!high && (s->env_narrow || !low)) {
+			s->env_at = at + i * 8 + 8;
+			return 1;
+		}
+	}
+	s->env_at = at + ENV_WORDS * 8;
 	return 0;
+}
+
+static __always_inline void env_found(struct scratch *s, __u64 filename)
+{
+	struct exec_facts *facts = &s->record.facts;
+
+	if (!s->filename) {
+		s->filename = filename;
+		s->filename_user = 1;
+	}
+	if (facts->present & FACT_BIT(FACT_ARGV) || filename < s->argv)
+		return;
+	s->argv_bytes = filename - s->argv;
+	facts->argv_bytes = s->argv_bytes;
+	KNOWN(facts, FACT_ARGV, 1);
+}
+
+/* One run of the stage. Returns 1 if there is nothing more to look for. */
+static __always_inline int env_run(struct run *run, struct scratch *s)
+{
+	__u64 words[ENV_WORDS] = {};
+	__u64 type, value;
+
+	if (s->env_rounds++ >= ENV_ROUNDS)
+		return 1;
+#pragma unroll
+	for (int i = 0; i < ENV_CHUNKS; i++) {
+		if (s->env_found)
+			break;
+		if (bpf_probe_read_user(words, sizeof(words), (void *)s->env_at))
+			return 1;
+		s->env_found = env_skip(s, words);
+	}
+	if (!s->env_found)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < AUX_PAIRS; i++) {
+		/* A pair at a time: behind the last one there may be little to read. */
+		if (s->env_narrow) {
+			if (bpf_probe_read_user(run->text, 8, (void *)s->env_at))
+				return 1;
+			type = run->text[0] & 0xffffffff;
+			value = run->text[0] >> 32;
+			s->env_at += 8;
+		} else {
+			if (bpf_probe_read_user(run->text, 16, (void *)s->env_at))
+				return 1;
+			type = run->text[0];
+			value = run->text[1];
+			s->env_at += 16;
+		}
+		if (type == AUX_EXECFN)
+			env_found(s, value);
+		if (type == AUX_EXECFN || type == AUX_NULL)
+			return 1;
+	}
+	return 0;
+}
+
+/* -------------------------------------------------------------------- strings */
+
+static __always_inline void append_argv(struct scratch *s)
+{
+	__u64 n = s->argv_bytes, begin = s->at;
+
+	if (!(s->record.facts.present & FACT_BIT(FACT_ARGV)))
+		return;
+	if (n > ARGV_MAX)
+		n = ARGV_MAX;
+	if (n) {
+		OPAQUE(n);
+		/* 1 to ARGV_MAX: a size that might be 0 is refused below 4.15. */
+		n = ((n - 1) & (ARGV_MAX - 1)) + 1;
+		if (bpf_probe_read_user(s->record.bytes, n, (void *)s->argv))
+			return;
+		s->at += n;
+	}
+	section_end(s, SECTION_ARGV, begin, s->argv_bytes <= ARGV_MAX);
+}
+
+static __always_inline void append_filename(struct scratch *s)
+{
+	__u64 begin = s->at;
+	long n;
+
+	if (!s->filename)
+		return;
+	if (s->filename_user)
+		n = append_string(s, s->filename, FILENAME_BYTES_MAX, 1);
+	else
+		n = append_string(s, s->filename, FILENAME_BYTES_MAX, 0);
+	if (n > 0)
+		section_end(s, SECTION_FILENAME, begin, n < FILENAME_BYTES_MAX);
+}
+
+/* ---------------------------------------------------------------------- walks */
+
+/* Steps of one run: PATH_STEPS_MAX of both paths and CGROUP_STEPS_MAX of both cgroups take 26 runs. */
+enum { PATH_STEPS_RUN = 20, CGROUP_STEPS_RUN = 24 };
+
+enum step {
+	STEP_ON,
+	STEP_END,  /* the root was reached */
+	STEP_LOST, /* the walk can't go on: what there is of it is not whole */
+};
+
+/*
+ * One step up from a dentry to the root of the process's mount namespace: the mount that is
+ * its own parent, and in that namespace. A detached mount (umount -l), or one of another
+ * namespace, is its own root too: there the path ends as truncated. Components are
+ * appended leaf first.
+ */
+static __always_inline enum step path_step(struct run *run, struct scratch *s, struct walk *walk)
+{
+	void *dentry = (void *)walk->node, *mount = (void *)walk->mount, *parent;
+
+	if (walk->node == walk->root) {
+		parent = FOLLOW_KNOWN(run, mount, mount, mnt_parent);
+		if (!parent)
+			return STEP_LOST;
+		if (parent == mount)
+			return s->mnt_ns &&
+					       (__u64)FOLLOW_KNOWN(run, mount, mount, mnt_ns) ==
+						       s->mnt_ns ?
+				       STEP_END :
+				       STEP_LOST;
+		walk->node = (__u64)FOLLOW_KNOWN(run, mount, mount, mnt_mountpoint);
+		walk->mount = (__u64)parent;
+		walk->root = (__u64)FOLLOW_KNOWN(run, WITHIN_KNOWN(run, parent, mount, mnt),
+						 vfsmount, mnt_root);
+		return STEP_ON;
+	}
+	parent = FOLLOW_KNOWN(run, dentry, dentry, d_parent);
+	if (!parent || s->at - walk->begin > PATH_BYTES_MAX - NAME_BYTES_MAX ||
+	    append_string(s,
+			  (__u64)FOLLOW_KNOWN(run, WITHIN_KNOWN(run, dentry, dentry, d_name), qstr,
+					      name),
+			  NAME_BYTES_MAX, 0) <= 0)
+		return STEP_LOST;
+	if (parent == dentry) /* a file without a place in the tree: memfd */
+		return STEP_END;
+	walk->node = (__u64)parent;
+	return STEP_ON;
+}
+
+static __always_inline int path_possible(struct run *run)
+{
+	return HAS(run, path, dentry) && HAS(run, path, mnt) && HAS(run, mount, mnt) &&
+	       HAS(run, mount, mnt_parent) && HAS(run, mount, mnt_mountpoint) &&
+	       HAS(run, mount, mnt_ns) && HAS(run, vfsmount, mnt_root) &&
+	       HAS(run, dentry, d_parent) && HAS(run, dentry, d_name) && HAS(run, qstr, name);
+}
+
+/* path is the address of a struct path. Returns 0 if it can't be walked. */
+static __always_inline int path_start(struct run *run, struct scratch *s, __u64 path)
+{
+	struct walk *walk = &s->walk;
+	void *dentry = FOLLOW_KNOWN(run, (void *)path, path, dentry);
+	void *vfsmount = FOLLOW_KNOWN(run, (void *)path, path, mnt);
+
+	if (!path || !dentry || !vfsmount)
+		return 0;
+	walk->node = (__u64)dentry;
+	walk->mount = (__u64)vfsmount - OFF(run, mount, mnt);
+	walk->root = (__u64)FOLLOW_KNOWN(run, vfsmount, vfsmount, mnt_root);
+	walk->begin = s->at;
+	return 1;
+}
+
+/* Ends the walk of s->which, and is ready for the next. */
+static __always_inline void walk_end(struct scratch *s, enum exec_section first,
+				     enum exec_section second, int complete)
+{
+	if (s->which)
+		section_end(s, second, s->walk.begin, complete);
+	else
+		section_end(s, first, s->walk.begin, complete);
+	s->walk.begin = 0;
+	s->walk.runs = 0;
+	s->which++;
+}
+
+/* One run of STAGE_PATH: the executable's path, then the working directory's. */
+static __always_inline void path_run(struct run *run, struct scratch *s)
+{
+	enum step step = STEP_ON;
+
+	if (!path_possible(run)) {
+		s->which = 2;
+		return;
+	}
+	if (!s->walk.begin && !path_start(run, s, s->which ? s->path[1] : s->path[0])) {
+		s->which++;
+		return;
+	}
+#pragma unroll
+	for (int i = 0; i < PATH_STEPS_RUN; i++) {
+		step = path_step(run, s, &s->walk);
+		if (step != STEP_ON)
+			break;
+	}
+	if (step == STEP_ON && ++s->walk.runs < PATH_STEPS_MAX / PATH_STEPS_RUN)
+		return;
+	walk_end(s, SECTION_EXE, SECTION_CWD, step == STEP_END);
+}
+
+/* A cgroup's path in its hierarchy, leaf first, without the root: one step. */
+static __always_inline enum step cgroup_step(struct run *run, struct scratch *s, struct walk *walk)
+{
+	void *kn = (void *)walk->node, *parent = kernfs_parent(run, kn);
+
+	if (!parent)
+		return STEP_END;
+	if (s->at - walk->begin > CGROUP_BYTES_MAX - NAME_BYTES_MAX ||
+	    append_string(s, (__u64)FOLLOW_KNOWN(run, kn, kernfs_node, name), NAME_BYTES_MAX, 0) <=
+		    0)
+		return STEP_LOST;
+	walk->node = (__u64)parent;
+	return STEP_ON;
+}
+
+/* One run of STAGE_CGROUP: the path in the v2 hierarchy, then in v1's. */
+static __always_inline void cgroup_run(struct run *run, struct scratch *s)
+{
+	enum step step = STEP_ON;
+
+	if (!kernfs_has_parent(run) || !HAS(run, kernfs_node, name)) {
+		s->which = 2;
+		return;
+	}
+	if (!s->walk.begin) {
+		s->walk.node = s->which ? s->cgroup[1] : s->cgroup[0];
+		s->walk.begin = s->at;
+	}
+	if (!s->walk.node) {
+		s->walk.begin = 0;
+		s->which++;
+		return;
+	}
+#pragma unroll
+	for (int i = 0; i < CGROUP_STEPS_RUN; i++) {
+		step = cgroup_step(run, s, &s->walk);
+		if (step != STEP_ON)
+			break;
+	}
+	if (step == STEP_ON && ++s->walk.runs < CGROUP_STEPS_MAX / CGROUP_STEPS_RUN)
+		return;
+	walk_end(s, SECTION_CGROUP, SECTION_CGROUP_V1, step == STEP_END);
+}
+
+/* Both walks of a stage are done. The next stage's begin anew. */
+static __always_inline int walks_done(struct scratch *s)
+{
+	if (s->which < 2)
+		return 0;
+	s->which = 0;
+	return 1;
 }
 
 #endif

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The output layer: counters, the buffer a record is built in, and how a finished
- * record is handed over. Like the access layer it is a constant parameter of the
- * body; a transport is added as one more case of output_record.
+ * The maps, the buffer a record is built in, the way from stage to stage, and how a
+ * finished record is handed over. A transport is one more program for STAGE_OUTPUT.
+ *
+ * Maps that belong to a CPU are arrays with the CPU's number as the key, not per-CPU
+ * maps: those came with 4.6, and their values end at 32 KiB.
  */
 #ifndef CORMORANT_BPF_OUTPUT_H
 #define CORMORANT_BPF_OUTPUT_H
@@ -11,10 +13,26 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "cormorant/kernel_offsets.h"
 #include "cormorant/record.h"
 
-enum transport {
-	TRANSPORT_RINGBUF,
+/* A value the verifier must not assume anything about: keeps clang from merging bounds checks. */
+#define OPAQUE(var) asm volatile("" : "+r"(var))
+
+enum {
+	/* Old verifiers believe a mask more readily than a comparison. */
+	AT_MASK = 0x7fff,
+	/* Behind every masked position there is room for the longest string. */
+	SCRATCH_BYTES = AT_MASK + 1 + FILENAME_BYTES_MAX,
+};
+
+/* A walk from a leaf to the root, carried from one run of its stage to the next. */
+struct walk {
+	__u64 begin; /* where its section begins; 0: it has not begun */
+	__u64 runs;  /* of the stage, so far */
+	__u64 node;
+	__u64 mount;
+	__u64 root;
 };
 
 struct scratch {
@@ -28,66 +46,253 @@ struct scratch {
 	__u64 owner;
 	/*
 	 * Where the next section goes. It lives here and not in a register so that the
-	 * verifier knows nothing of it: a value it followed through the loops would
-	 * multiply the states it has to look at by the number of steps.
+	 * verifier knows nothing of it: a value it followed through the steps would
+	 * multiply the states it has to look at.
 	 */
 	__u64 at;
+	/* What the hook gave; 0 if it did not. */
+	__u64 task;
+	__u64 bprm;
+	__u64 filename;	     /* a string */
+	__u64 filename_user; /* it is in user memory */
+	__u64 kernel_stack;  /* some address in the kernel stack of this task */
+	/* Where argv lies in user memory. */
+	__u64 argv;
+	__u64 argv_bytes;
+	/* The way from envp to the file name. */
+	__u64 env_at;
+	__u64 env_narrow; /* words of 4 bytes */
+	__u64 env_found;  /* past the NULL behind envp, in the auxiliary vector */
+	__u64 env_rounds;
+	/* What is walked: first the executable, then the working directory; cgroup v2, then v1. */
+	__u64 path[2];
+	__u64 mnt_ns;
+	__u64 cgroup[2];
+	__u64 which;
+	struct walk walk;
 	union {
 		struct exec_record record;
-		__u8 bytes[RECORD_MAX];
+		__u8 bytes[SCRATCH_BYTES];
 	};
 };
 
+/* Sizes that are 1 here are set by the loader before the maps are made. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* possible CPUs */
 	__type(key, __u32);
 	__type(value, struct exec_counters);
 } counters SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* possible CPUs */
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratch SEC(".maps");
 
-/* Its size is set by the loader before it is created. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct probe_settings);
+} settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, STAGE_COUNT);
+	__type(key, __u32);
+	__type(value, __u32);
+} stages SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096);
+	__uint(max_entries, 4096); /* bytes, set by the loader */
 } ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(max_entries, 1); /* possible CPUs */
+	__type(key, __u32);
+	__type(value, __u32);
+} events SEC(".maps");
 
 static __always_inline struct exec_counters *counters_get(void)
 {
-	__u32 zero = 0;
+	__u32 cpu = bpf_get_smp_processor_id();
 
-	return bpf_map_lookup_elem(&counters, &zero);
+	return bpf_map_lookup_elem(&counters, &cpu);
 }
 
 static __always_inline struct scratch *scratch_get(void)
 {
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&scratch, &cpu);
+}
+
+static __always_inline const struct probe_settings *settings_get(void)
+{
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&scratch, &zero);
+	return bpf_map_lookup_elem(&settings, &zero);
 }
 
-/* The clock that goes with the transport: ring buffer and boot clock helper both came with 5.8. */
-static __always_inline __u64 output_clock(enum transport transport, __u32 *flags)
+static __always_inline void count_lost(enum exec_loss loss)
 {
-	if (transport == TRANSPORT_RINGBUF)
-		return bpf_ktime_get_boot_ns();
-	*flags |= EXEC_CLOCK_MONOTONIC;
-	return bpf_ktime_get_ns();
+	struct exec_counters *counts = counters_get();
+
+	if (counts)
+		__sync_fetch_and_add(&counts->lost[loss], 1);
 }
 
-/* Hands length bytes of the record over. Returns 0, or negative if the buffer was full. */
-static __always_inline long output_record(enum transport transport, struct exec_record *record,
-					  __u64 length)
+/* Goes on with another program. It comes back only if that can't be called. */
+static __always_inline int next(void *ctx, enum exec_stage stage)
 {
-	if (transport == TRANSPORT_RINGBUF)
-		return bpf_ringbuf_output(&ring, record, length, 0);
-	return -1;
+	bpf_tail_call(ctx, &stages, stage);
+	count_lost(LOSS_STAGE);
+	return 0;
+}
+
+/* What a buffer helper returned; -ENOENT and -EOPNOTSUPP: no buffer for this CPU. */
+static __always_inline void count_output(long result)
+{
+	if (result == -2 || result == -95)
+		count_lost(LOSS_NO_BUFFER);
+	else if (result < 0)
+		count_lost(LOSS_BUFFER_FULL);
+}
+
+/* The record's length as it goes out; 0, and counted, if it is not this exec's any more. */
+static __always_inline __u64 output_length(struct scratch *s)
+{
+	__u64 length = s->at;
+
+	if (*(volatile __u64 *)&s->owner != bpf_get_current_pid_tgid()) {
+		count_lost(LOSS_SCRATCH_RACE);
+		return 0;
+	}
+	s->record.event.length = length;
+	return length;
+}
+
+static __always_inline int output_ringbuf(void *ctx)
+{
+	struct scratch *s = scratch_get();
+	__u64 length = s ? output_length(s) : 0;
+
+	(void)ctx;
+	if (!s || !length)
+		return 0;
+	OPAQUE(length);
+	length = ((length - 1) & AT_MASK) + 1;
+	count_output(bpf_ringbuf_output(&ring, &s->record, length, 0));
+	return 0;
+}
+
+/* The CPU's number, not BPF_F_CURRENT_CPU: that came with 4.7. */
+static __always_inline int output_perfbuf(void *ctx)
+{
+	struct scratch *s = scratch_get();
+	__u64 length = s ? output_length(s) : 0;
+	__u64 cpu = bpf_get_smp_processor_id();
+
+	if (!s || !length)
+		return 0;
+	OPAQUE(length);
+	/* A size that might be 0 is refused below 4.15. */
+	length = ((length - 1) & AT_MASK) + 1;
+	count_output(bpf_perf_event_output(ctx, &events, cpu, &s->record, length));
+	return 0;
+}
+
+/* ------------------------------------------------------------------------ parts */
+
+/*
+ * Below 4.11 only the stack can be handed over, in pieces of constant size: see
+ * PART_BYTES. The header and the facts take one program's stack, the bytes another's.
+ */
+static __always_inline int output_parts_facts(void *ctx)
+{
+	struct exec_record record;
+	struct scratch *s = scratch_get();
+	__u64 cpu = bpf_get_smp_processor_id(), bytes;
+	long result;
+
+	if (!s || !output_length(s))
+		return 0;
+	bytes = s->argv_bytes < ARGV_MAX ? s->argv_bytes : ARGV_MAX;
+	s->record.event.length = sizeof(record);
+	s->record.event.parts = 2 + (bytes + PART_BYTES - 1) / PART_BYTES;
+	for (int i = 0; i < (int)(sizeof(record) / sizeof(__u64)); i++)
+		((__u64 *)&record)[i] = ((__u64 *)&s->record)[i];
+	result = bpf_perf_event_output(ctx, &events, cpu, &record, sizeof(record));
+	if (result < 0) {
+		count_output(result);
+		return 0;
+	}
+	return next(ctx, STAGE_OUTPUT);
+}
+
+struct part {
+	struct process_exec_event event;
+	__u64 words[PART_BYTES / 8];
+};
+
+/* n bytes of user memory, word by word: the last word ends at most 7 bytes behind them. */
+static __always_inline void part_words(struct part *part, __u64 from, __u64 n)
+{
+#pragma unroll
+	for (__u64 i = 0; i < PART_BYTES / 8; i++) {
+		part->words[i] = 0;
+		if (i * 8 < n)
+			bpf_probe_read_user(&part->words[i], 8, (void *)(from + i * 8));
+	}
+}
+
+static __always_inline long part_send(void *ctx, __u64 cpu, struct part *part, __u64 bytes)
+{
+	part->event.length = sizeof(part->event) + bytes;
+	part->event.part++;
+	return bpf_perf_event_output(ctx, &events, cpu, part, sizeof(*part));
+}
+
+/*
+ * What the file name's part reads is a string: behind its NUL the stack goes on for 8
+ * bytes (user memory), or the tracepoint's buffer for a page (kernel memory).
+ */
+static __always_inline int output_parts_bytes(void *ctx)
+{
+	struct part part = {};
+	struct scratch *s = scratch_get();
+	__u64 cpu = bpf_get_smp_processor_id(), from, left;
+	long result = 0;
+
+	if (!s)
+		return 0;
+	for (int i = 0; i < (int)(sizeof(part.event) / sizeof(__u64)); i++)
+		((__u64 *)&part.event)[i] = ((__u64 *)&s->record.event)[i];
+	from = s->argv;
+	left = s->argv_bytes < ARGV_MAX ? s->argv_bytes : ARGV_MAX;
+#pragma unroll
+	for (int i = 0; i < ARGV_MAX / PART_BYTES; i++) {
+		OPAQUE(left); /* else clang computes the count and makes one loop of it */
+		if (left < PART_BYTES)
+			break;
+		bpf_probe_read_user(part.words, sizeof(part.words), (void *)from);
+		result |= part_send(ctx, cpu, &part, PART_BYTES);
+		from += PART_BYTES;
+		left -= PART_BYTES;
+	}
+	if (left) {
+		part_words(&part, from, left);
+		result |= part_send(ctx, cpu, &part, left);
+	}
+	part_words(&part, s->filename, s->filename ? PART_BYTES : 0);
+	result |= part_send(ctx, cpu, &part, s->filename ? PART_BYTES : 0);
+	if (result < 0)
+		count_lost(LOSS_BUFFER_FULL);
+	return 0;
 }
 
 #endif
