@@ -2,7 +2,12 @@
 /*
  * What this kernel offers, found out by trying (a map made, a program loaded, a hook
  * attached for a moment), never by its version. An answer is yes, no, or could not
- * tell; with the errno that said so. Nothing here prints to the kernel's log.
+ * tell; with the errno that said so. Nothing here prints to the kernel's log, nothing is
+ * left behind, and no program that is attached keeps an event from anybody else.
+ *
+ * No is said only where the kernel itself means it. What a missing capability, a seccomp
+ * filter, an LSM, a limit or lockdown=confidentiality refuses is "could not tell": the
+ * last, with EPERM and the detail "lockdown", without a trial, as the kernel logs those.
  */
 #ifndef CORMORANT_FEATURE_H
 #define CORMORANT_FEATURE_H
@@ -15,7 +20,7 @@ enum feature_answer { FEATURE_UNKNOWN, FEATURE_YES, FEATURE_NO };
 
 /* The order of the table in feature.c, of `cormorant probe` and of the advertisement. */
 enum feature_id {
-	FEATURE_BPF_SYSCALL,	   /* bpf(2) */
+	FEATURE_BPF_SYSCALL, /* bpf(2) */
 	FEATURE_MAP_ARRAY,
 	FEATURE_MAP_PROG_ARRAY,
 	FEATURE_MAP_PERF_EVENT_ARRAY,
@@ -29,18 +34,18 @@ enum feature_id {
 	FEATURE_HELPER_READ_STR,    /* bpf_probe_read_str, 4.11 */
 	FEATURE_HELPER_READ_KERNEL, /* bpf_probe_read_kernel and _user, 5.5 */
 	FEATURE_HELPER_PERF_OUTPUT, /* bpf_perf_event_output, 4.4 */
-	FEATURE_MAP_MEMORY,	    /* helpers take pointers into map values, 4.11; without: records in parts */
+	FEATURE_MAP_MEMORY,	    /* helpers take map values, 4.11; else: records in parts */
 	FEATURE_LARGE_PROGRAM,	    /* more than 4,096 instructions, 5.2 */
 	FEATURE_LOOP,		    /* bounded loops, 5.3 */
-	FEATURE_BTF,		    /* /sys/kernel/btf/vmlinux is there, readable and begins like BTF */
-	FEATURE_TRACEFS,	    /* mounted where libbpf looks, and sched_process_exec's id readable */
+	FEATURE_BTF,		    /* /sys/kernel/btf/vmlinux is readable and begins like BTF */
+	FEATURE_TRACEFS,	    /* mounted anywhere, sched_process_exec's id readable */
 	FEATURE_KPROBE_PMU,	    /* /sys/bus/event_source/devices/kprobe, 4.17 */
-	FEATURE_KPROBE_TRACEFS,	    /* kprobe_events writable */
-	FEATURE_SYMBOL_POST_EXEC,   /* the kernel's symbol table has proc_exec_connector as a function */
-	FEATURE_SYMBOL_EXECVE,	    /* and a name of execve's entry; detail says which */
+	FEATURE_KPROBE_TRACEFS,	    /* kprobe_events can be opened for writing */
+	FEATURE_SYMBOL_POST_EXEC,   /* proc_exec_connector is a function in the symbol table */
+	FEATURE_SYMBOL_EXECVE,	    /* so is execve's entry; detail: all that were found */
 	FEATURE_ATTACH_RAW_TP,	    /* sched_process_exec took a raw tracepoint program */
-	FEATURE_ATTACH_TP,	    /* … a tracepoint program; EEXIST: another agent's is there, below 4.15 */
-	FEATURE_ATTACH_KPROBE,	    /* a kprobe could be set and took a program */
+	FEATURE_ATTACH_TP,     /* … a tracepoint program; EEXIST: another's is there (< 4.15) */
+	FEATURE_ATTACH_KPROBE, /* a kprobe of the PMU was set and took a program */
 	FEATURE_COUNT
 };
 
@@ -54,11 +59,19 @@ struct feature {
 /* Answers so far; zero-initialised it has none. Not thread-safe. */
 struct features {
 	struct feature of[FEATURE_COUNT];
-	char tracefs[64];	 /* mount point, "" if none was found */
-	char execve_symbols[4][48]; /* names of execve's and execveat's entries, native and compat; "" ends the list */
+	char tracefs[64]; /* mount point, "" if none was found; filled by FEATURE_TRACEFS */
+	/*
+	 * Entries of execve, execveat, and both for 32-bit programs, in this order, those
+	 * that exist; "" ends a list of fewer. Filled by FEATURE_SYMBOL_EXECVE.
+	 */
+	char execve_symbols[4][48];
 };
 
-/* The answer, from a trial at the first call. */
+/*
+ * The answer, from a trial at the first call. What needs another feature that is not
+ * there takes its answer and errno. The symbols are only looked for where a kprobe is
+ * possible, and one by tracefs is never tried: unknown, then.
+ */
 const struct feature *feature_get(struct features *features, enum feature_id id);
 /* All of them: under 150 ms natively. */
 void feature_get_all(struct features *features);
@@ -68,13 +81,19 @@ const char *feature_name(enum feature_id id);
 /* "yes", "no", "unknown" */
 const char *feature_answer_str(enum feature_answer answer);
 
+/*
+ * The LINUX_VERSION_CODE this kernel was built with, which a kprobe program must state
+ * below 5.0 (uname can't tell: "4.9.0-8-amd64" is 4.9.130). Never 0 on Linux.
+ */
+uint32_t feature_kernel_version(void);
+
 /* Facts about the host that are no yes or no. */
 struct feature_limits {
-	char lockdown[32];		/* "none", "integrity", "confidentiality"; "" if not known */
-	long long memlock;		/* RLIMIT_MEMLOCK in bytes, -1 unlimited */
-	int perf_event_paranoid;	/* -100 if not known */
-	int unprivileged_bpf_disabled;	/* -1 if not known */
-	uint64_t cap_effective;		/* of this process */
+	char lockdown[32];	       /* "none", "integrity", "confidentiality"; "" if not known */
+	long long memlock;	       /* RLIMIT_MEMLOCK in bytes, -1 unlimited */
+	int perf_event_paranoid;       /* -100 if not known */
+	int unprivileged_bpf_disabled; /* -1 if not known */
+	uint64_t cap_effective;	       /* of this process */
 	int cpus_possible, cpus_online; /* 0 if not known */
 };
 void feature_limits_read(struct feature_limits *limits);

@@ -2,216 +2,266 @@
 #include "loader.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
 #include "cormorant/record.h"
-#include "exec.skel.h"
+#include "object.h"
+#include "perf_reader.h"
 #include "privilege.h"
+#include "reason.h"
+#include "version.h"
 
-/* 16 MiB hold some 12,000 ordinary execs: seconds of a busy machine without being scheduled. */
-enum { RING_BYTES = 16 << 20, LOG_BYTES = 4096, DRAIN_RECORDS = 4096 };
-
-struct loader {
-	struct exec_bpf *skel;
-	struct bpf_program *program;
-	struct bpf_link *link;
-	struct ring_buffer *ring;
-	loader_record_fn *fn;
-	void *arg;
-	int drained; /* records of this drain */
-	int cpus;
-	struct exec_counters *per_cpu; /* cpus of them */
+enum {
+	/* 16 MiB hold some 12,000 ordinary execs: seconds of a busy machine without being scheduled. */
+	BUFFER_BYTES = 16 << 20,
+	/* Of a CPU's perf buffer: a full record is 32 KiB; more than 4 MiB a CPU is never missed. */
+	CPU_BYTES_MIN = 512 << 10,
+	CPU_BYTES_MAX = 4 << 20,
+	DRAIN_RECORDS = 4096,
+	/*
+	 * A record is handed on when it is so old: another CPU's older one is there by then,
+	 * unless that CPU stood still within the program (an emulated or stolen CPU).
+	 */
+	WINDOW_NS = 5000000,
+	/* How often CPUs without a buffer are looked for. */
+	CHECK_NS = 1000000000,
 };
 
-const char *loader_error_str(enum loader_error error)
+/* Where struct offsets come from; looked for once, by the first variant that wants them. */
+struct offsets_state {
+	bool asked;
+	enum offsets_source source;
+	struct kernel_offsets offsets;
+	struct offsets_provenance provenance;
+	char why[512]; /* none: what failed, why, what to do */
+};
+
+struct loader {
+	const struct loader_options *options;
+	struct loader_report *report;
+	struct offsets_state *offsets; /* while opening */
+	loader_record_fn *fn;
+	void *arg;
+	struct object object;
+	struct hook hook;
+	struct ring_buffer *ring;
+	struct perf_reader *perf;
+	int drained; /* records of this drain */
+	int cpus;
+	struct exec_counters *per_cpu; /* cpus of them, as last read */
+	uint64_t *no_buffer;	       /* a CPU's losses for want of one, as last seen */
+	int64_t checked_ns;
+	uint64_t hook_missed; /* of hooks that are no more */
+};
+
+/* -------------------------------------------------------------------- the host */
+
+/* Kernels before 5.11 charge maps against this limit; libbpf's own test for it can be fooled. */
+static void raise_memlock(void)
 {
-	switch (error) {
-	case LOADER_OK: return "Ok";
-	case LOADER_KERNEL_TOO_OLD: return "KernelTooOld";
-	case LOADER_MISSING_BTF: return "MissingBtf";
-	case LOADER_NOT_PERMITTED: return "NotPermitted";
-	case LOADER_NO_TRACEFS: return "NoTracefs";
-	case LOADER_VERIFIER_REJECTED: return "VerifierRejected";
-	case LOADER_ATTACH_FAILED: return "AttachFailed";
-	case LOADER_FAILED: return "Failed";
-	}
-	return "Unknown";
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
 }
 
-/* ---------------------------------------------------------------- libbpf's log */
-
-/*
- * What libbpf said last, the verifier's words among it. libbpf's callback has no
- * argument to hand a buffer through, hence the one mutable global of the sensor; it
- * is used only while loader_open runs.
- */
-static struct {
-	char text[LOG_BYTES];
-	size_t len;
-} log_tail;
-
-static int keep_log(enum libbpf_print_level level, const char *format, va_list args)
+/* The highest number of a CPU that /proc/stat shows, and one; without /sys in a container. */
+static int cpus_of_proc(void)
 {
-	char *line = NULL;
-	size_t n, drop;
+	FILE *f = fopen("/proc/stat", "re");
+	char line[4096];
+	int cpu, cpus = 0;
 
-	if (level == LIBBPF_DEBUG || vasprintf(&line, format, args) < 0)
-		return 0;
-	n = strlen(line);
-	if (n >= LOG_BYTES) {
-		memcpy(log_tail.text, line + n - (LOG_BYTES - 1), LOG_BYTES);
-		log_tail.len = LOG_BYTES - 1;
-	} else {
-		drop = log_tail.len + n >= LOG_BYTES ? log_tail.len + n - (LOG_BYTES - 1) : 0;
-		memmove(log_tail.text, log_tail.text + drop, log_tail.len - drop);
-		memcpy(log_tail.text + log_tail.len - drop, line, n + 1);
-		log_tail.len += n - drop;
-	}
-	free(line);
-	return 0;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "cpu%d ", &cpu) == 1 && cpu >= cpus)
+			cpus = cpu + 1;
+	if (f)
+		fclose(f);
+	return cpus;
 }
 
-/* The verifier ran and said no: its summary line is in the log. */
-static bool log_from_verifier(void)
+static int count_cpus(void)
 {
-	return strstr(log_tail.text, "processed ") && strstr(log_tail.text, " insns ");
+	int cpus = libbpf_num_possible_cpus(), configured = (int)sysconf(_SC_NPROCESSORS_CONF);
+
+	if (cpus > 0)
+		return cpus;
+	cpus = cpus_of_proc();
+	return cpus > configured ? cpus : configured;
 }
 
-/* The last two lines of the log that say something, on one line, libbpf's framing left out. */
-static void log_last(char *out, size_t size)
+/* What no variant can do without. */
+static enum loader_error check_host(struct features *features, struct loader_reason *r)
 {
-	char *line, *save = NULL, *last = NULL, *before = NULL;
+	char missing[128];
 
-	for (line = strtok_r(log_tail.text, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, "-- END PROG LOAD LOG --") || strstr(line, "failed to load"))
-			continue;
-		before = last;
-		last = line;
-	}
-	snprintf(out, size, "%s%s%s", before ? before : "", before ? "; " : "",
-		 last ? last : "no message");
-}
-
-/* -------------------------------------------------------------------- reasons */
-
-static enum loader_error reason(struct loader_reason *r, enum loader_error error,
-				const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static enum loader_error reason(struct loader_reason *r, enum loader_error error,
-				const char *format, ...)
-{
-	va_list args;
-
-	r->error = error;
-	va_start(args, format);
-	vsnprintf(r->text, sizeof(r->text), format, args);
-	va_end(args);
-	return error;
-}
-
-/* The kernel said EPERM or EACCES, and not the verifier: who forbids it? */
-static enum loader_error reason_permission(struct loader_reason *r, const char *what, int err)
-{
-	char missing[128], mode[64];
-
+	if (feature_get(features, FEATURE_BPF_SYSCALL)->answer == FEATURE_NO)
+		return reason_set(r, LOADER_KERNEL_TOO_OLD,
+				  "cannot use BPF: this kernel has no bpf(2): Linux 4.4 or newer "
+				  "with CONFIG_BPF_SYSCALL is needed");
 	if (privilege_missing(missing, sizeof(missing)))
-		return reason(r, LOADER_NOT_PERMITTED,
-			      "cannot %s: %s is missing: run as root, or grant CAP_SYS_ADMIN", what,
-			      missing);
-	if (privilege_lockdown(mode, sizeof(mode)))
-		return reason(r, LOADER_NOT_PERMITTED,
-			      "cannot %s: the kernel is locked down (%s): boot without "
-			      "lockdown=confidentiality, or sign what needs it",
-			      what, mode);
-	if (!privilege_admin())
-		return reason(
-			r, LOADER_NOT_PERMITTED,
-			"cannot %s: CAP_SYS_ADMIN is missing: libbpf lists the types of kernel "
-			"modules, which wants it beside CAP_BPF and CAP_PERFMON; grant it",
-			what);
-	return reason(
-		r, LOADER_NOT_PERMITTED,
-		"cannot %s: %s although the capabilities are held: a seccomp filter, an LSM, "
-		"or a container's policy forbids it; allow bpf(2) and perf_event_open(2) here",
-		what, strerror(-err));
+		return reason_permission(r, "load BPF programs", -EPERM);
+	return LOADER_OK;
 }
 
-static enum loader_error reason_load(struct loader_reason *r, int err)
-{
-	char last[512];
+/* -------------------------------------------------------------------- offsets */
 
-	/* Lockdown hides the helpers that read: to the verifier they are then unknown. */
-	if (privilege_lockdown(last, sizeof(last)))
-		return reason_permission(r, "load the program", -EPERM);
-	if (log_from_verifier()) {
-		log_last(last, sizeof(last));
-		return reason(r, LOADER_VERIFIER_REJECTED,
-			      "cannot load %s: the verifier refused it (%s): please report this "
-			      "with the kernel's version",
-			      r->variant->program, last);
-	}
-	if (err == -EPERM || err == -EACCES)
-		return reason_permission(r, "load the program", err);
-	if (err == -ESRCH || err == -ENOENT)
-		return reason(r, LOADER_MISSING_BTF,
-			      "cannot load %s: the kernel's BTF can't be used (%s): a kernel with "
-			      "CONFIG_DEBUG_INFO_BTF is needed for this variant",
-			      r->variant->program, strerror(-err));
-	log_last(last, sizeof(last));
-	if (err == -ENOMEM || err == -EMFILE || err == -ENFILE)
-		return reason(r, LOADER_FAILED,
-			      "cannot load %s: %s (%s): free memory or raise the limit",
-			      r->variant->program, strerror(-err), last);
-	return reason(r, LOADER_KERNEL_TOO_OLD,
-		      "cannot load %s: %s (%s): this kernel lacks what the variant needs (ring "
-		      "buffer: 5.8, raw tracepoints: 4.17, tracepoint programs: 4.7)",
-		      r->variant->program, strerror(-err), last);
+/* BTF, where it is shown, is the kernel's own word; the database's is for where it is not. */
+static bool offsets_of_btf(struct offsets_state *state, struct features *features)
+{
+	struct btf *btf;
+	int found;
+
+	if (feature_get(features, FEATURE_BTF)->answer != FEATURE_YES)
+		return false;
+	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	if (!btf)
+		return false;
+	found = offsets_from_btf(btf, &state->offsets);
+	btf__free(btf);
+	if (found > 0)
+		state->source = OFFSETS_BTF;
+	return found > 0;
 }
 
-static const char no_tracefs[] =
-	"cannot attach to the tracepoint sched_process_exec: tracefs is not mounted or not "
-	"readable: "
-	"mount it with `mount -t tracefs tracefs /sys/kernel/tracing`, or use a variant without it";
-
-/* The places where libbpf, too, looks for the tracepoint. */
-static bool tracepoint_readable(void)
+static const char *database_path(const struct loader *loader)
 {
-	return !access("/sys/kernel/tracing/events/sched/sched_process_exec/id", R_OK) ||
-	       !access("/sys/kernel/debug/tracing/events/sched/sched_process_exec/id", R_OK);
+	return loader->options->offsets_path ? loader->options->offsets_path : CORMORANT_OFFSETS_DB;
 }
 
-static enum loader_error reason_attach(struct loader_reason *r, int err)
+static void find_offsets(struct loader *loader)
 {
-	char mode[64];
+	struct offsets_state *state = loader->offsets;
 
-	if (privilege_lockdown(mode, sizeof(mode)))
-		return reason_permission(r, "attach the program", -EPERM);
-	if (r->variant->needs & NEED_TRACEFS && !tracepoint_readable())
-		return reason(r, LOADER_NO_TRACEFS, "%s", no_tracefs);
-	if (err == -EPERM || err == -EACCES)
-		return reason_permission(r, "attach the program", err);
-	if (err == -EEXIST)
-		return reason(
-			r, LOADER_ATTACH_FAILED,
-			"cannot attach %s: another program holds the tracepoint, and this kernel "
-			"allows one: stop the other agent",
-			r->variant->program);
-	return reason(r, LOADER_ATTACH_FAILED,
-		      "cannot attach %s: %s: the kernel may lack the hook (CONFIG_BPF_EVENTS)",
-		      r->variant->program, strerror(-err));
+	state->asked = true;
+	if (offsets_of_btf(state, &loader->report->features))
+		return;
+	if (!offsets_db_find(database_path(loader), &loader->report->identity, &state->offsets,
+			     &state->provenance, state->why, sizeof(state->why)))
+		state->source = OFFSETS_DB;
+}
+
+static enum loader_error need_offsets(struct loader *loader, struct loader_reason *r)
+{
+	if (!loader->offsets->asked)
+		find_offsets(loader);
+	if (loader->offsets->source == OFFSETS_NONE)
+		return reason_set(r, LOADER_NO_OFFSETS, "%s", loader->offsets->why);
+	return LOADER_OK;
 }
 
 /* ---------------------------------------------------------------- one variant */
+
+static enum loader_error need_all(struct features *features, uint64_t needs,
+				  struct loader_reason *r)
+{
+	for (int id = 0; id < FEATURE_COUNT; id++) {
+		const struct feature *feature;
+
+		if (!(needs & (1ULL << id)))
+			continue;
+		feature = feature_get(features, (enum feature_id)id);
+		if (feature->answer == FEATURE_NO)
+			return reason_feature(r, (enum feature_id)id, feature);
+	}
+	return LOADER_OK;
+}
+
+/* One of several is enough; the reason is the first one's. */
+static enum loader_error need_any(struct features *features, uint64_t needs,
+				  struct loader_reason *r)
+{
+	enum loader_error error = LOADER_OK;
+
+	for (int id = 0; id < FEATURE_COUNT; id++) {
+		const struct feature *feature;
+
+		if (!(needs & (1ULL << id)))
+			continue;
+		feature = feature_get(features, (enum feature_id)id);
+		if (feature->answer != FEATURE_NO)
+			return LOADER_OK;
+		if (!error)
+			error = reason_feature(r, (enum feature_id)id, feature);
+	}
+	return error;
+}
+
+static enum loader_error check_needs(struct loader *loader, struct loader_reason *r)
+{
+	struct variant_needs needs = variant_needs(r->variant);
+	struct features *features = &loader->report->features;
+	enum loader_error error = need_all(features, needs.all, r);
+
+	for (int i = 0; !error && i < 2; i++)
+		if (needs.any[i])
+			error = need_any(features, needs.any[i], r);
+	if (!error && r->variant->access == ACCESS_MAP)
+		error = need_offsets(loader, r);
+	return error;
+}
+
+/*
+ * The offset of __data_loc filename in the tracepoint's context, from tracefs' format file:
+ * "field:__data_loc char[] filename; offset:8; size:4; signed:0;" (a tab before, and between).
+ */
+static uint32_t tp_filename_at(const struct features *features)
+{
+	char path[160], line[256];
+	unsigned offset = 8, found;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/events/sched/sched_process_exec/format",
+		 features->tracefs);
+	f = features->tracefs[0] ? fopen(path, "re") : NULL;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, " field:__data_loc char[] filename; offset:%u;", &found) == 1 &&
+		    found < 256)
+			offset = found;
+	if (f)
+		fclose(f);
+	return offset;
+}
+
+static bool post_exec(struct loader *loader)
+{
+	return feature_get(&loader->report->features, FEATURE_SYMBOL_POST_EXEC)->answer !=
+	       FEATURE_NO;
+}
+
+static bool wants_parts(struct loader *loader)
+{
+	return feature_get(&loader->report->features, FEATURE_MAP_MEMORY)->answer == FEATURE_NO;
+}
+
+static enum loader_error load(struct loader *loader, struct loader_reason *r, bool retprobe)
+{
+	struct features *features = &loader->report->features;
+	struct object_plan plan = {
+		.variant = r->variant,
+		.parts = wants_parts(loader),
+		.retprobe = retprobe,
+		.features = features,
+		.offsets = r->variant->access == ACCESS_MAP ? &loader->offsets->offsets : NULL,
+		.cpus = loader->cpus,
+		.ring_bytes = BUFFER_BYTES,
+		.tp_filename_at =
+			r->variant->attach == ATTACH_TP ? tp_filename_at(features) : 0,
+	};
+	int err = object_load(&loader->object, &plan);
+
+	return err ? reason_load(r, err) : LOADER_OK;
+}
 
 static int on_sample(void *ctx, void *data, size_t size)
 {
@@ -222,127 +272,124 @@ static int on_sample(void *ctx, void *data, size_t size)
 	return ++loader->drained < DRAIN_RECORDS ? 0 : -EAGAIN;
 }
 
-static enum loader_error check_needs(struct loader_reason *r)
+/* As much as the ring in all, in powers of two that no CPU is too poor with. */
+static size_t cpu_bytes(int cpus)
 {
-	char mode[64];
+	size_t bytes = CPU_BYTES_MAX;
 
-	if (r->variant->needs & NEED_BTF && access("/sys/kernel/btf/vmlinux", R_OK))
-		return reason(r, LOADER_MISSING_BTF,
-			      "cannot use CO-RE: /sys/kernel/btf/vmlinux: %s: a kernel with "
-			      "CONFIG_DEBUG_INFO_BTF that shows it is needed for this variant",
-			      strerror(errno));
-	if (r->variant->needs & NEED_TRACEFS && !tracepoint_readable()) {
-		if (privilege_lockdown(mode, sizeof(mode)))
-			return reason_permission(r, "read tracefs", -EPERM);
-		return reason(r, LOADER_NO_TRACEFS, "%s", no_tracefs);
-	}
-	return LOADER_OK;
-}
-
-/* Turns on the variant's program and nothing else. */
-static int choose_program(struct loader *loader, const struct variant *variant)
-{
-	struct bpf_program *program;
-
-	bpf_object__for_each_program (program, loader->skel->obj) {
-		bool chosen = !strcmp(bpf_program__name(program), variant->program);
-
-		bpf_program__set_autoload(program, chosen);
-		if (chosen)
-			loader->program = program;
-	}
-	return loader->program ? bpf_map__set_max_entries(loader->skel->maps.ring, RING_BYTES) :
-				 -ENOENT;
-}
-
-static enum loader_error load(struct loader *loader, struct loader_reason *r)
-{
-	int err;
-
-	loader->skel = exec_bpf__open();
-	if (!loader->skel)
-		return reason_load(r, -errno);
-	err = choose_program(loader, r->variant);
-	if (!err)
-		err = exec_bpf__load(loader->skel);
-	return err ? reason_load(r, err) : LOADER_OK;
+	while (bytes > CPU_BYTES_MIN && bytes * (size_t)cpus > BUFFER_BYTES)
+		bytes /= 2;
+	return bytes;
 }
 
 static enum loader_error read_buffers(struct loader *loader, struct loader_reason *r)
 {
-	loader->cpus = libbpf_num_possible_cpus();
-	if (loader->cpus > 0)
-		loader->per_cpu = calloc((size_t)loader->cpus, sizeof(*loader->per_cpu));
-	loader->ring =
-		ring_buffer__new(bpf_map__fd(loader->skel->maps.ring), on_sample, loader, NULL);
-	if (!loader->ring || !loader->per_cpu)
-		return reason(r, LOADER_FAILED, "cannot map the ring buffer: %s: free memory",
-			      strerror(errno));
+	int err = 0;
+
+	if (r->variant->transport == TRANSPORT_RINGBUF) {
+		loader->ring = ring_buffer__new(loader->object.buffer, on_sample, loader, NULL);
+		err = loader->ring ? 0 : -errno;
+		loader->report->buffer_bytes = BUFFER_BYTES;
+		loader->report->buffers = 1;
+	} else {
+		loader->report->buffer_bytes = cpu_bytes(loader->cpus);
+		loader->perf = perf_reader_open(loader->object.buffer, loader->cpus,
+						loader->report->buffer_bytes, loader->fn,
+						loader->arg, &err);
+		loader->report->buffers = loader->perf ? perf_reader_buffers(loader->perf) : 0;
+	}
+	if (err == -EPERM || err == -EACCES)
+		return reason_permission(r, "open the buffer", err);
+	if (err)
+		return reason_set(r, LOADER_FAILED, "cannot map the buffer of %s: %s: free memory",
+				  r->variant->name, strerror(-err));
 	return LOADER_OK;
 }
 
-static enum loader_error attach(struct loader *loader, struct loader_reason *r)
+/* execve and execveat, as the kernel calls their entries. All that are there, or none. */
+static int attach_execve(struct loader *loader)
 {
-	loader->link = bpf_program__attach(loader->program);
-	return loader->link ? LOADER_OK : reason_attach(r, -errno);
+	struct features *features = &loader->report->features;
+	int err = -ENOENT;
+
+	for (int i = 0; i < 4 && features->execve_symbols[i][0]; i++) {
+		err = hook_kprobe(&loader->hook, loader->object.entry, features,
+				  features->execve_symbols[i], true);
+		if (err)
+			return err;
+	}
+	return err;
 }
 
-static enum loader_error try_variant(struct loader *loader, struct loader_reason *r)
+static enum loader_error attach(struct loader *loader, struct loader_reason *r, bool retprobe)
 {
-	static enum loader_error (*const steps[])(struct loader *, struct loader_reason *) = {
-		load, read_buffers, attach};
-	enum loader_error error = check_needs(r);
+	struct features *features = &loader->report->features;
+	int entry = loader->object.entry, err;
 
-	log_tail.len = 0;
-	log_tail.text[0] = 0;
-	for (size_t i = 0; !error && i < sizeof(steps) / sizeof(steps[0]); i++)
-		error = steps[i](loader, r);
+	if (r->variant->attach == ATTACH_RAW_TP)
+		err = hook_raw_tracepoint(&loader->hook, entry, "sched_process_exec");
+	else if (r->variant->attach == ATTACH_TP)
+		err = hook_tracepoint(&loader->hook, entry, features->tracefs,
+				      "sched/sched_process_exec");
+	else if (retprobe)
+		err = attach_execve(loader);
+	else
+		err = hook_kprobe(&loader->hook, entry, features, "proc_exec_connector", false);
+	return err ? reason_attach(r, err) : LOADER_OK;
+}
+
+/* Frees all that a variant has made. */
+static void reset(struct loader *loader)
+{
+	hook_detach(&loader->hook);
+	ring_buffer__free(loader->ring);
+	perf_reader_close(loader->perf);
+	object_close(&loader->object);
+	loader->ring = NULL;
+	loader->perf = NULL;
+}
+
+static enum loader_error try_hook(struct loader *loader, struct loader_reason *r, bool retprobe)
+{
+	enum loader_error error;
+
+	reason_listen();
+	error = load(loader, r, retprobe);
+	if (!error)
+		error = read_buffers(loader, r);
+	if (!error)
+		error = attach(loader, r, retprobe);
+	reason_listen_end();
+	if (error)
+		reset(loader);
 	return error;
 }
 
-/* ----------------------------------------------------------------------- open */
-
-/* Kernels before 5.11 charge maps against this limit; libbpf's own test for it can be fooled. */
-static void raise_memlock(void)
+/*
+ * A kprobe's own rungs: the function behind an exec that has succeeded, which an entry
+ * probe does not miss, then execve's return.
+ */
+static enum loader_error try_variant(struct loader *loader, struct loader_reason *r)
 {
-	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+	enum loader_error error = check_needs(loader, r);
+	bool retprobe = r->variant->attach == ATTACH_KPROBE && !post_exec(loader);
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	if (error)
+		return error;
+	error = try_hook(loader, r, retprobe);
+	if (error == LOADER_ATTACH_FAILED && r->variant->attach == ATTACH_KPROBE && !retprobe)
+		error = try_hook(loader, r, true);
+	return error;
 }
 
-/* What no variant can do without. */
-static enum loader_error check_host(struct loader_reason *r)
+static enum loader_error try_variants(struct loader *loader)
 {
-	union bpf_attr attr = {0};
-	char missing[128];
+	struct loader_report *report = loader->report;
 
-	if (syscall(__NR_bpf, BPF_MAP_CREATE, &attr, 0) < 0 && errno == ENOSYS)
-		return reason(r, LOADER_KERNEL_TOO_OLD,
-			      "cannot use BPF: this kernel has no bpf(2): Linux 4.4 or newer with "
-			      "CONFIG_BPF_SYSCALL is needed");
-	if (privilege_missing(missing, sizeof(missing)))
-		return reason_permission(r, "load BPF programs", -EPERM);
-	return LOADER_OK;
-}
-
-static void loader_reset(struct loader *loader)
-{
-	struct loader keep = {.fn = loader->fn, .arg = loader->arg};
-
-	loader_detach(loader);
-	ring_buffer__free(loader->ring);
-	exec_bpf__destroy(loader->skel);
-	free(loader->per_cpu);
-	*loader = keep;
-}
-
-static enum loader_error try_variants(struct loader *loader, const struct variant_force *force,
-				      struct loader_report *report)
-{
 	for (size_t i = 0; i < variant_count && report->count < LOADER_VARIANTS_MAX; i++) {
 		struct loader_reason *r = &report->reasons[report->count];
 
-		if (!variant_allowed(&variants[i], force))
+		if (!variant_allowed(&variants[i], &loader->options->force))
 			continue;
 		*r = (struct loader_reason){.variant = &variants[i]};
 		if (try_variant(loader, r) == LOADER_OK) {
@@ -350,51 +397,92 @@ static enum loader_error try_variants(struct loader *loader, const struct varian
 			return LOADER_OK;
 		}
 		report->count++;
-		loader_reset(loader);
 	}
 	return report->count ? report->reasons[0].error : LOADER_FAILED;
 }
 
-enum loader_error loader_open(const struct variant_force *force, loader_record_fn *fn, void *arg,
-			      struct loader **loader_out, struct loader_report *report)
+/* ----------------------------------------------------------------------- open */
+
+static void report_picked(struct loader *loader)
 {
-	struct loader *loader = calloc(1, sizeof(*loader));
+	struct loader_report *report = loader->report;
+
+	if (report->picked->access == ACCESS_CORE)
+		report->offsets_source = OFFSETS_BTF;
+	else if (report->picked->access == ACCESS_MAP)
+		report->offsets_source = loader->offsets->source;
+	report->provenance = loader->offsets->provenance;
+	report->parts = wants_parts(loader);
+	report->clock_boot = loader->object.clock_boot;
+	memcpy(report->hook, loader->hook.text, sizeof(report->hook));
+}
+
+static enum loader_error open_loader(struct loader *loader)
+{
+	struct loader_report *report = loader->report;
 	enum loader_error error;
 
-	memset(report, 0, sizeof(*report));
-	if (!loader)
-		return LOADER_FAILED;
-	loader->fn = fn;
-	loader->arg = arg;
-	error = check_host(&report->reasons[0]);
+	kernel_identity_read(&report->identity);
+	error = check_host(&report->features, &report->reasons[0]);
 	if (error) {
 		report->count = 1;
-		goto out;
-	}
-	raise_memlock();
-	libbpf_set_print(keep_log);
-	error = try_variants(loader, force, report);
-	libbpf_set_print(NULL);
-out:
-	if (error) {
-		loader_close(loader);
 		return error;
 	}
-	*loader_out = loader;
-	return LOADER_OK;
+	raise_memlock();
+	if (feature_get(&report->features, FEATURE_TRACEFS)->answer == FEATURE_YES)
+		hook_remove_stale(report->features.tracefs);
+	error = try_variants(loader);
+	if (!error)
+		report_picked(loader);
+	return error;
+}
+
+enum loader_error loader_open(const struct loader_options *options, struct loader **loader_out,
+			      struct loader_report *report)
+{
+	struct loader *loader = calloc(1, sizeof(*loader));
+	struct offsets_state *offsets = calloc(1, sizeof(*offsets));
+	enum loader_error error = LOADER_FAILED;
+
+	memset(report, 0, sizeof(*report));
+	if (!loader || !offsets)
+		goto out;
+	loader->options = options;
+	loader->report = report;
+	loader->offsets = offsets;
+	loader->fn = options->fn;
+	loader->arg = options->arg;
+	hook_init(&loader->hook);
+	loader->cpus = count_cpus();
+	loader->per_cpu = calloc((size_t)loader->cpus, sizeof(*loader->per_cpu));
+	loader->no_buffer = calloc((size_t)loader->cpus, sizeof(*loader->no_buffer));
+	if (loader->per_cpu && loader->no_buffer)
+		error = open_loader(loader);
+	loader->options = NULL;
+	loader->report = NULL;
+	loader->offsets = NULL;
+out:
+	free(offsets);
+	if (error)
+		loader_close(loader);
+	else
+		*loader_out = loader;
+	return error;
 }
 
 void loader_detach(struct loader *loader)
 {
-	bpf_link__destroy(loader->link);
-	loader->link = NULL;
+	loader->hook_missed += hook_missed(&loader->hook);
+	hook_detach(&loader->hook);
 }
 
 void loader_close(struct loader *loader)
 {
 	if (!loader)
 		return;
-	loader_reset(loader);
+	reset(loader);
+	free(loader->per_cpu);
+	free(loader->no_buffer);
 	free(loader);
 }
 
@@ -402,18 +490,59 @@ void loader_close(struct loader *loader)
 
 int loader_fd(const struct loader *loader)
 {
-	return ring_buffer__epoll_fd(loader->ring);
+	return loader->ring ? ring_buffer__epoll_fd(loader->ring) : perf_reader_fd(loader->perf);
 }
 
-int loader_drain(struct loader *loader)
+/* The clock that records are stamped with. */
+static int64_t now_ns(const struct loader *loader)
 {
+	struct timespec ts;
+
+	clock_gettime(loader->object.clock_boot ? CLOCK_BOOTTIME : CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static int read_per_cpu(struct loader *loader)
+{
+	for (__u32 cpu = 0; cpu < (__u32)loader->cpus; cpu++)
+		if (bpf_map_lookup_elem(loader->object.counters, &cpu, &loader->per_cpu[cpu]))
+			return -errno;
+	return 0;
+}
+
+/* A CPU that lost records for want of a buffer has come online. */
+static void check_cpus(struct loader *loader, int64_t now)
+{
+	if (now - loader->checked_ns < CHECK_NS)
+		return;
+	loader->checked_ns = now;
+	if (read_per_cpu(loader))
+		return;
+	for (int cpu = 0; cpu < loader->cpus; cpu++) {
+		uint64_t lost = loader->per_cpu[cpu].lost[LOSS_NO_BUFFER];
+
+		if (lost != loader->no_buffer[cpu])
+			perf_reader_refresh(loader->perf, cpu);
+		loader->no_buffer[cpu] = lost;
+	}
+}
+
+int loader_drain(struct loader *loader, bool all)
+{
+	int64_t now;
 	int n;
 
+	if (loader->perf) {
+		now = now_ns(loader);
+		check_cpus(loader, now);
+		return perf_reader_drain(loader->perf,
+					 all ? UINT64_MAX : (uint64_t)(now - WINDOW_NS));
+	}
 	loader->drained = 0;
 	n = ring_buffer__consume(loader->ring);
 	if (n == -EAGAIN)
-		return 1;
-	return n < 0 ? n : 0;
+		return LOADER_MORE;
+	return n < 0 ? n : LOADER_EMPTY;
 }
 
 /*
@@ -425,24 +554,41 @@ static uint64_t recursion_misses(const struct loader *loader)
 	struct bpf_prog_info info = {0};
 	__u32 size = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(loader->program), &info, &size))
+	if (bpf_obj_get_info_by_fd(loader->object.entry, &info, &size))
 		return 0;
 	return info.recursion_misses;
 }
 
-int loader_counters(const struct loader *loader, struct counters *counters)
+/*
+ * Before 5.1 (56201969114a) bpf_perf_event_output returned 0 whatever happened: there the
+ * gaps that the reader has seen in a CPU's sequence tell what was lost.
+ */
+static uint64_t lost_on(const struct loader *loader, int cpu)
 {
-	__u32 zero = 0;
+	uint64_t lost = 0, gaps = loader->perf ? perf_reader_gaps(loader->perf, cpu) : 0;
 
-	if (bpf_map_lookup_elem(bpf_map__fd(loader->skel->maps.counters), &zero, loader->per_cpu))
-		return -errno;
+	for (int i = 0; i < LOSS_COUNT; i++)
+		lost += loader->per_cpu[cpu].lost[i];
+	return lost > gaps ? lost : gaps;
+}
+
+int loader_counters(struct loader *loader, struct counters *counters, bool ended)
+{
+	int err = read_per_cpu(loader);
+
+	if (err)
+		return err;
 	counters->attempted = counters->lost_kernel = 0;
 	for (int cpu = 0; cpu < loader->cpus; cpu++) {
 		counters->attempted += loader->per_cpu[cpu].attempted;
-		for (int i = 0; i < LOSS_COUNT; i++)
-			counters->lost_kernel += loader->per_cpu[cpu].lost[i];
+		counters->lost_kernel += lost_on(loader, cpu);
 	}
-	counters->hook_missed = recursion_misses(loader);
+	counters->hook_missed =
+		recursion_misses(loader) + loader->hook_missed + hook_missed(&loader->hook);
 	counters->pending_kernel = counters->attempted - counters->received - counters->lost_kernel;
+	if (ended && loader->perf) {
+		counters->lost_kernel += counters->pending_kernel;
+		counters->pending_kernel = 0;
+	}
 	return 0;
 }

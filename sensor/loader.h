@@ -8,15 +8,19 @@
 #define CORMORANT_LOADER_H
 
 #include "counters.h"
+#include "feature.h"
+#include "hook.h"
+#include "offsets_db.h"
 #include "variant.h"
 
 enum loader_error {
 	LOADER_OK,
 	LOADER_KERNEL_TOO_OLD,	  /* no bpf(2), or no program type, map or hook that would do */
 	LOADER_MISSING_BTF,	  /* the kernel shows no BTF, and CO-RE needs it */
+	LOADER_NO_OFFSETS,	  /* neither BTF nor a row of the offsets database for `map` */
 	LOADER_NOT_PERMITTED,	  /* a capability is missing, or the kernel is locked down */
 	LOADER_NO_TRACEFS,	  /* tracefs is not mounted or not readable */
-	LOADER_VERIFIER_REJECTED, /* the verifier refused the program */
+	LOADER_VERIFIER_REJECTED, /* the verifier refused a program */
 	LOADER_ATTACH_FAILED,	  /* loaded, but could not be attached */
 	LOADER_FAILED,		  /* anything else: memory, descriptors */
 };
@@ -24,23 +28,44 @@ enum loader_error {
 /* The contract's name of an error: "KernelTooOld", … */
 const char *loader_error_str(enum loader_error error);
 
-enum { LOADER_VARIANTS_MAX = 32, LOADER_TEXT_MAX = 1024 };
+enum { LOADER_VARIANTS_MAX = 18, LOADER_TEXT_MAX = 1024 };
 
 struct loader_reason {
-	const struct variant *variant;
+	const struct variant *variant; /* NULL: it holds for the host as a whole */
 	enum loader_error error;
 	char text[LOADER_TEXT_MAX]; /* what failed: why: what to do */
 };
 
-/* Why the variants that were not picked were not; reason 0 is the best variant's. */
+enum offsets_source { OFFSETS_NONE, OFFSETS_BTF, OFFSETS_DB };
+
+/* What was found out, and what became of it. */
 struct loader_report {
-	const struct variant *picked; /* NULL if none */
+	/* Why the variants that were not picked were not; reason 0 is the best variant's. */
 	size_t count;
 	struct loader_reason reasons[LOADER_VARIANTS_MAX];
+
+	const struct variant *picked; /* NULL if none; the rest is of it */
+	enum offsets_source offsets_source;
+	struct offsets_provenance provenance; /* of OFFSETS_DB */
+	char hook[HOOK_TEXT_BYTES];
+	bool parts;	     /* records come in parts, strings are short and paths missing */
+	bool clock_boot;     /* times are of the boot clock, which does not stop in suspend */
+	size_t buffer_bytes; /* of the ring, or of one CPU's perf buffer */
+	int buffers;	     /* 1, or how many CPUs have one */
+
+	struct kernel_identity identity;
+	struct features features; /* those that were asked for */
 };
 
 /* Called for every record, in order; data is valid during the call only. */
 typedef void loader_record_fn(void *arg, const void *data, size_t size);
+
+struct loader_options {
+	struct variant_force force;
+	const char *offsets_path; /* the database; NULL: where it is installed */
+	loader_record_fn *fn;
+	void *arg;
+};
 
 struct loader;
 
@@ -49,8 +74,8 @@ struct loader;
  * LOADER_OK and *loader, or the error that stands for the start as a whole: that of the
  * best variant allowed by force.
  */
-enum loader_error loader_open(const struct variant_force *force, loader_record_fn *fn, void *arg,
-			      struct loader **loader, struct loader_report *report);
+enum loader_error loader_open(const struct loader_options *options, struct loader **loader,
+			      struct loader_report *report);
 
 /* Detaches what is attached. What is in the buffer can still be read. */
 void loader_detach(struct loader *loader);
@@ -58,19 +83,28 @@ void loader_detach(struct loader *loader);
 /* Detaches and frees everything. NULL is allowed. */
 void loader_close(struct loader *loader);
 
-/* Descriptor that is readable when there are records (level-triggered). */
+/* Descriptor that is readable when there are records (level-triggered, or an edge on old kernels). */
 int loader_fd(const struct loader *loader);
 
+/* What loader_drain has left in the buffer. */
+enum loader_left {
+	LOADER_EMPTY,
+	LOADER_LATER, /* records so young that an older one may still come: some ms later */
+	LOADER_MORE,  /* records, at once: a busy host can't keep the caller in here */
+};
+
 /*
- * Hands the records that are there to fn. Returns 0 if that was all of them, 1 if there
- * may be more: a busy host can't keep the caller in here. Negative errno on failure.
+ * Hands records that are there to fn, in the order of their time as far as the buffers
+ * know it. all: also those that LOADER_LATER would leave. Returns enum loader_left, or a
+ * negative errno.
  */
-int loader_drain(struct loader *loader);
+int loader_drain(struct loader *loader, bool all);
 
 /*
  * Fills attempted, lost_kernel, hook_missed and pending_kernel; counters->received must
- * have been set before, so that nothing is negative. Returns 0 or a negative errno.
+ * have been set before, so that nothing is negative. ended: the programs run no more and
+ * the buffer is empty, so that what is missing is lost. Returns 0 or a negative errno.
  */
-int loader_counters(const struct loader *loader, struct counters *counters);
+int loader_counters(struct loader *loader, struct counters *counters, bool ended);
 
 #endif

@@ -19,9 +19,10 @@ static const char usage_text[] =
 	"                        (the default on a terminal)\n"
 	"      --count=N         stop after N events\n"
 	"      --duration=SEC    stop after SEC seconds\n"
-	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp\n"
-	"      --transport=T     ringbuf\n"
-	"      --access=X        core\n"
+	"  -d, --offsets=FILE    the database of struct offsets for kernels without BTF\n"
+	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp, kprobe\n"
+	"      --transport=T     ringbuf, perfbuf\n"
+	"      --access=X        core, map, none\n"
 	"  -h, --help            this text\n"
 	"  -V, --version         the version\n"
 	"\n"
@@ -32,6 +33,7 @@ enum { OPTION_COUNT = 256, OPTION_DURATION, OPTION_ATTACH, OPTION_TRANSPORT, OPT
 static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"format", required_argument, NULL, 'f'},
+	{"offsets", required_argument, NULL, 'd'},
 	{"count", required_argument, NULL, OPTION_COUNT},
 	{"duration", required_argument, NULL, OPTION_DURATION},
 	{"attach", required_argument, NULL, OPTION_ATTACH},
@@ -100,6 +102,7 @@ static int parse_option(int option, struct run_options *options)
 	switch (option) {
 	case 'o': return add_sink(optarg, options);
 	case 'f': return parse_format(optarg, options);
+	case 'd': options->offsets_path = optarg; return 0;
 	case OPTION_COUNT:
 		if (parse_positive(optarg, UINT64_MAX - 1, &options->count))
 			return usage_error("--count wants a positive number", optarg);
@@ -128,7 +131,7 @@ static int command_run(int argc, char **argv)
 	struct run_options options = {0};
 	int option, err;
 
-	while ((option = getopt_long(argc, argv, "o:f:hV", long_options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "o:f:d:hV", long_options, NULL)) != -1) {
 		if (option == 'h')
 			return print(usage_text);
 		if (option == 'V')

@@ -21,7 +21,7 @@ struct offset_item {
 	enum offset_kind kind;
 	const char *type;   /* struct (or, of a value, enum) name, without the keyword */
 	const char *member; /* member or enumerator; "" for a struct's size */
-	uint16_t size;	    /* bytes that the programs read of a member; 0 if only its address counts */
+	uint16_t size;	    /* bytes that are read of a member at once; 0: its address counts */
 	uint16_t at;	    /* offsetof in struct kernel_offsets */
 };
 
@@ -35,12 +35,20 @@ uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_i
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value);
 
 /*
- * Fills offsets from a kernel's BTF: members of anonymous structs and unions inside
- * included; a bit field, a member smaller than what is read of it, or one at 64 KiB or
- * beyond counts as absent. Structs that older kernels call differently are looked for
- * under both names (timespec64 was timespec before 4.18). Returns how many numbers were
- * found, or a negative errno.
+ * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs
+ * and unions inside included. A bit field, a member smaller than what is read of it, one
+ * of another shape (a pointer where a struct or an array is expected, a struct where a
+ * number is) or at OFFSET_ABSENT and beyond counts as absent. Structs that older kernels
+ * call differently are looked for under both names (timespec64 was timespec before 4.18).
+ * Of several types of one name the first that has most of the members is taken. Returns
+ * how many numbers were found, or a negative errno: -E2BIG if the types have more members
+ * than any kernel's.
  */
 int offsets_from_btf(const struct btf *btf, struct kernel_offsets *offsets);
+/*
+ * The same, and sizes[i], of offset_item_count: the bytes of member i in that kernel (of a
+ * struct's size, that size; 0 of an enumerator, a flexible array and what is absent).
+ */
+int offsets_from_btf_sized(const struct btf *btf, struct kernel_offsets *offsets, uint32_t *sizes);
 
 #endif

@@ -13,7 +13,13 @@ struct kernel_identity {
 	char version[256]; /* uname -v */
 };
 
+/* This machine's: /sys/kernel/notes and uname(2). */
 void kernel_identity_read(struct kernel_identity *identity);
+/*
+ * The GNU build-id in ELF notes of this machine's byte order, lower-case hex; empty if
+ * there is none, the notes contradict their own lengths before it, or it does not fit.
+ */
+void build_id_from_notes(const void *notes, size_t notes_size, char *build_id, size_t size);
 
 /* Where a row came from, for the advertisement. */
 struct offsets_provenance {

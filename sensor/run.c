@@ -30,6 +30,11 @@ enum {
 	 * many execs there are; an idle host has none.
 	 */
 	HOLD_MS = 50,
+	/*
+	 * So long where most of an event is asked of /proc, and the process may be gone by
+	 * then; the order of a perf buffer's records still wants some.
+	 */
+	HOLD_PROC_MS = 2,
 	/* How long a program still running on another CPU is waited for after detaching. */
 	SETTLE_MS = 1000,
 };
@@ -48,6 +53,7 @@ struct run {
 	struct text batch; /* finished lines */
 	uint64_t batch_count;
 	uint64_t sequence;
+	int hold_ms;
 	bool counters_failed;
 	bool stop;
 	bool sink_failed;
@@ -157,29 +163,31 @@ static void on_record(void *arg, const void *data, size_t size)
 }
 
 /* Snapshot of the counters, user space's first. */
-static void update_counters(struct run *run)
+static void update_counters(struct run *run, bool ended)
 {
 	int err;
 
 	run->counters.pending_user = run->batch_count;
-	err = loader_counters(run->loader, &run->counters);
+	err = loader_counters(run->loader, &run->counters, ended);
 	if (err && !run->counters_failed)
 		say("cannot read the kernel's counters: losses are unknown from here on",
 		    strerror(-err));
 	run->counters_failed = err != 0;
 }
 
-/* Takes what the kernel has. Returns true if there may be more at once. */
-static bool drain(struct run *run)
+/* Takes what the kernel has; all: also what is young. */
+static enum loader_left drain(struct run *run, bool all)
 {
 	uint64_t before = run->counters.received;
-	int more;
+	int left;
 
 	wallclock_update(&run->clock);
-	more = loader_drain(run->loader);
+	left = loader_drain(run->loader, all);
 	flush(run);
-	update_counters(run);
-	return more > 0 || run->counters.received - before > BUSY_RECORDS;
+	if (left < 0) /* nothing to be had, and nothing that could be done about it here */
+		return LOADER_EMPTY;
+	return run->counters.received - before > BUSY_RECORDS ? LOADER_MORE :
+								(enum loader_left)left;
 }
 
 /* --------------------------------------------------------------------- opening */
@@ -220,21 +228,33 @@ static enum exit_status open_sinks(struct run *run)
 	return EXIT_DONE;
 }
 
-static enum exit_status open_loader(struct run *run, const char **variant)
+static void say_reasons(const struct loader_report *report)
 {
+	for (size_t i = 0; i < report->count; i++) {
+		const struct loader_reason *r = &report->reasons[i];
+
+		fprintf(stderr, "cormorant: %s%s%s [%s]\n", r->variant ? r->variant->name : "",
+			r->variant ? ": " : "", r->text, loader_error_str(r->error));
+	}
+}
+
+static enum exit_status open_loader(struct run *run, const struct variant **variant)
+{
+	const struct loader_options options = {
+		.force = run->options->force,
+		.offsets_path = run->options->offsets_path,
+		.fn = on_record,
+		.arg = run,
+	};
 	struct loader_report *report = calloc(1, sizeof(*report));
 	enum loader_error error;
 
 	if (!report)
 		return EXIT_FAILED;
-	error = loader_open(&run->options->force, on_record, run, &run->loader, report);
-	for (size_t i = 0; i < report->count; i++)
-		fprintf(stderr, "cormorant: %s%s%s [%s]\n",
-			report->reasons[i].variant ? report->reasons[i].variant->name : "",
-			report->reasons[i].variant ? ": " : "", report->reasons[i].text,
-			loader_error_str(report->reasons[i].error));
+	error = loader_open(&options, &run->loader, report);
+	say_reasons(report);
 	if (!error)
-		*variant = report->picked->name;
+		*variant = report->picked;
 	else if (!report->count)
 		say("cannot start: no memory: free some", NULL);
 	free(report);
@@ -349,21 +369,21 @@ static void hold(const struct run *run)
 {
 	struct pollfd stop = {.fd = run->stop_fd, .events = POLLIN};
 
-	(void)poll(&stop, 1, HOLD_MS);
+	(void)poll(&stop, 1, run->hold_ms);
 }
 
 static void loop(struct run *run)
 {
+	enum loader_left left = LOADER_EMPTY;
 	struct epoll_event events[8];
-	bool more = false;
 
 	while (!run->stop) {
-		int n = epoll_wait(run->epoll_fd, events, 8, more ? 0 : -1);
+		int n = epoll_wait(run->epoll_fd, events, 8, left == LOADER_EMPTY ? -1 : 0);
 
 		for (int i = 0; i < n; i++)
 			handle(run, &events[i]);
-		more = drain(run);
-		if (!run->stop && !more)
+		left = drain(run, false);
+		if (!run->stop && left != LOADER_MORE)
 			hold(run);
 	}
 }
@@ -375,11 +395,14 @@ static void settle(struct run *run)
 
 	loader_detach(run->loader);
 	for (int i = 0; i < SETTLE_MS; i++) {
-		drain(run);
+		while (drain(run, true) == LOADER_MORE)
+			;
+		update_counters(run, false);
 		if (!run->counters.pending_kernel)
 			return;
 		nanosleep(&wait, NULL);
 	}
+	update_counters(run, true);
 }
 
 static void say_counters(const struct run *run)
@@ -409,7 +432,7 @@ static void close_all(struct run *run)
 
 static enum exit_status start(struct run *run)
 {
-	const char *variant = NULL;
+	const struct variant *variant = NULL;
 	enum exit_status status;
 	int err = open_signals(run);
 
@@ -423,7 +446,7 @@ static enum exit_status start(struct run *run)
 	if (!status)
 		status = open_loader(run, &variant);
 	if (!status)
-		status = open_stages(run, variant);
+		status = open_stages(run, variant->name);
 	if (status)
 		return status;
 	err = open_loop(run);
@@ -443,7 +466,8 @@ static enum exit_status start(struct run *run)
 		return EXIT_FAILED;
 	}
 	wallclock_open(&run->clock);
-	say("ready", variant);
+	run->hold_ms = variant->access == ACCESS_NONE ? HOLD_PROC_MS : HOLD_MS;
+	say("ready", variant->name);
 	notify_state("READY=1");
 	write_title(run);
 	return EXIT_DONE;

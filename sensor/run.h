@@ -26,6 +26,7 @@ struct run_options {
 	uint64_t count;	   /* stop after so many events; 0: no limit */
 	uint64_t duration; /* stop after so many seconds; 0: no limit */
 	struct variant_force force;
+	const char *offsets_path; /* NULL: where it is installed */
 };
 
 enum exit_status run(const struct run_options *options);
