@@ -71,19 +71,16 @@ enum cgroup_subsys_id {
 
 enum { TEXT_WORDS = 4 };
 
-/* One program's run. */
+/* One program's run. Nothing is given its address, so that clang sees a constant in access. */
 struct run {
 	enum access access;
 	const struct kernel_offsets *offsets; /* ACCESS_MAP */
 	/*
-	 * Everything is read to here, the stack, and then copied: below 4.11 helpers write
-	 * nowhere else. It is zeroed at the start: below 4.8 a helper may not be given
-	 * stack that has not been written.
+	 * TEXT_WORDS of the stack. Everything is read to here and then copied: below 4.11
+	 * helpers write nowhere else. They are zeroed at the start: below 4.8 a helper may
+	 * not be given stack that has not been written.
 	 */
-	union {
-		__u64 word;
-		__u64 text[TEXT_WORDS];
-	};
+	__u64 *text;
 };
 
 #define MEMBER(s, m) (((struct s *)0)->m)
@@ -108,19 +105,19 @@ struct run {
 	ASK(run, (__u64)bpf_core_type_size(struct s), (__u64)(run)->offsets->size__##s, 0)
 
 /*
- * Reads size bytes, at most 8, at base + off to run->word. Returns 1 if they are there.
+ * Reads size bytes, at most 8, at base + off to run->text[0]. Returns 1 if they are there.
  * A null base, a pointer that an earlier step could not read, fails like any other bad
  * address; asking first would only double the verifier's paths.
  */
 static __always_inline int read_word(struct run *run, __u32 size, const void *base, __u64 off)
 {
-	return bpf_probe_read_kernel(&run->word, size, (const char *)base + off) == 0;
+	return bpf_probe_read_kernel(run->text, size, (const char *)base + off) == 0;
 }
 
 /* The pointer at base + off, NULL if it can't be read. */
 static __always_inline void *follow_at(struct run *run, const void *base, __u64 off)
 {
-	return read_word(run, sizeof(run->word), base, off) ? (void *)run->word : NULL;
+	return read_word(run, sizeof(run->text[0]), base, off) ? (void *)run->text[0] : NULL;
 }
 
 /*
@@ -130,10 +127,10 @@ static __always_inline void *follow_at(struct run *run, const void *base, __u64 
  */
 static __always_inline int read_text(struct run *run, __u64 *out, const void *address)
 {
-	if (bpf_probe_read_kernel(run->text, sizeof(run->text), address) &&
+	if (bpf_probe_read_kernel(run->text, TEXT_WORDS * 8, address) &&
 	    bpf_probe_read_kernel(run->text, sizeof(run->text[0]), address))
 		return 0;
-	((char *)run->text)[sizeof(run->text) - 1] = 0;
+	((char *)run->text)[TEXT_WORDS * 8 - 1] = 0;
 	for (int i = 0; i < TEXT_WORDS; i++)
 		out[i] = run->text[i];
 	return 1;
@@ -142,7 +139,7 @@ static __always_inline int read_text(struct run *run, __u64 *out, const void *ad
 /* READ: 1 if *dst now holds base->m. FOLLOW: the pointer base->m, NULL if unknown. */
 #define READ(run, dst, base, s, m)                                                                 \
 	(HAS(run, s, m) && read_word((run), sizeof(*(dst)), (base), OFF(run, s, m)) &&             \
-	 (*(dst) = *(__typeof__(dst)) & (run)->word, 1))
+	 (*(dst) = *(__typeof__(dst))(run)->text, 1))
 #define FOLLOW(run, base, s, m)                                                                    \
 	(HAS(run, s, m) ? follow_at((run), (base), OFF(run, s, m)) : NULL)
 /* The address of the embedded member base->m; no readable address if base was none. */

@@ -86,7 +86,8 @@ static __always_inline struct scratch *stage_begin(struct run *run)
 
 static __always_inline int stage_facts(void *ctx, enum access access)
 {
-	struct run run = {.access = access};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = access, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)
@@ -100,7 +101,8 @@ static __always_inline int stage_facts(void *ctx, enum access access)
 
 static __always_inline int stage_args(void *ctx, enum access access)
 {
-	struct run run = {.access = access};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = access, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)
@@ -111,7 +113,8 @@ static __always_inline int stage_args(void *ctx, enum access access)
 
 static __always_inline int stage_args_none(void *ctx, __u64 kernel_stack)
 {
-	struct run run = {.access = ACCESS_NONE};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = ACCESS_NONE, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)
@@ -122,7 +125,8 @@ static __always_inline int stage_args_none(void *ctx, __u64 kernel_stack)
 
 static __always_inline int stage_path(void *ctx, enum access access)
 {
-	struct run run = {.access = access};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = access, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)
@@ -133,7 +137,8 @@ static __always_inline int stage_path(void *ctx, enum access access)
 
 static __always_inline int stage_cgroup(void *ctx, enum access access)
 {
-	struct run run = {.access = access};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = access, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)
@@ -174,7 +179,8 @@ int args_none_tp(void *ctx)
 SEC("kprobe")
 int env_none(void *ctx)
 {
-	struct run run = {.access = ACCESS_NONE};
+	__u64 text[TEXT_WORDS] = {};
+	struct run run = {.access = ACCESS_NONE, .text = text};
 	struct scratch *s = stage_begin(&run);
 
 	if (!s)

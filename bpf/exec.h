@@ -36,6 +36,8 @@ struct hook {
 static __always_inline int exec_begin(void *ctx, const struct hook *hook)
 {
 	const struct probe_settings *set = settings_get();
+	/* Below 4.10 a pointer is known not to be null only in the register that was asked. */
+	__u32 flags = set ? set->flags : 0;
 	struct exec_counters *counts = counters_get();
 	struct scratch *s = scratch_get();
 	__u64 comm[COMM_BYTES / 8] = {}, pid_tgid = bpf_get_current_pid_tgid();
@@ -44,9 +46,9 @@ static __always_inline int exec_begin(void *ctx, const struct hook *hook)
 
 	if (!counts)
 		return 0;
-	__sync_fetch_and_add(&counts->attempted, 1);
-	if (!s || !set) {
-		__sync_fetch_and_add(&counts->lost[LOSS_NO_SCRATCH], 1);
+	COUNT(counts, attempted);
+	if (!s) {
+		COUNT(counts, lost[LOSS_NO_SCRATCH]);
 		return 0;
 	}
 	*(volatile __u64 *)&s->owner = pid_tgid;
@@ -72,7 +74,7 @@ static __always_inline int exec_begin(void *ctx, const struct hook *hook)
 	s->record.event.parts = 1;
 	facts = &s->record.facts;
 	facts->present = 0;
-	facts->flags = set->flags;
+	facts->flags = flags;
 	facts->cpu_sequence = counts->attempted;
 	for (int i = 0; i < SECTION_COUNT; i++)
 		facts->section_len[i] = 0;
@@ -244,7 +246,7 @@ static __always_inline void read_links(struct run *run, struct exec_facts *facts
 		return;
 	if (read_word(run, 6, FOLLOW(run, WITHIN(run, dentry, dentry, d_name), qstr, name), 0)) {
 		facts->present |= FACT_BIT(FACT_MEMFD);
-		if (parent == dentry && dentry != root && (run->word & 0xffffffffffffULL) == memfd)
+		if (parent == dentry && dentry != root && (run->text[0] & 0xffffffffffffULL) == memfd)
 			facts->flags |= EXEC_MEMFD;
 	}
 	if (!READ(run, &pprev, hash, hlist_bl_node, pprev) ||
@@ -364,8 +366,8 @@ static __always_inline void find_args(struct run *run, struct scratch *s)
 	facts->argv_bytes = to - from;
 	KNOWN(facts, FACT_ARGV, 1);
 	/* argc is the first word at the stack's start; four bytes serve 32-bit images too. */
-	if (!bpf_probe_read_user(&run->word, 4, FOLLOW(run, mm, mm_struct, start_stack))) {
-		facts->argc = run->word;
+	if (!bpf_probe_read_user(run->text, 4, FOLLOW(run, mm, mm_struct, start_stack))) {
+		facts->argc = run->text[0];
 		facts->present |= FACT_BIT(FACT_ARGC);
 	}
 }
@@ -375,11 +377,11 @@ static __always_inline __u64 stack_word(struct run *run, __u64 sp, __u64 i, int 
 {
 	__u64 at = sp + (narrow ? i * 4 : i * 8);
 
-	if (bpf_probe_read_user(&run->word, 8, (void *)at)) {
+	if (bpf_probe_read_user(run->text, 8, (void *)at)) {
 		*ok = 0;
 		return 0;
 	}
-	return narrow ? run->word & 0xffffffff : run->word;
+	return narrow ? run->text[0] & 0xffffffff : run->text[0];
 }
 
 /* More arguments than fit below the kernel's limit (a quarter of 8 MiB and a word each) are no argc. */
@@ -447,6 +449,7 @@ static __always_inline int env_skip(struct scratch *s, const __u64 *words)
 {
 	__u64 at = s->env_at;
 
+#pragma unroll
 	for (int i = 0; i < ENV_WORDS; i++) {
 		__u64 low = words[i] & 0xffffffff, high = words[i] >> 32;
 

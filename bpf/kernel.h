@@ -90,7 +90,7 @@ static __always_inline int kernfs_id(struct run *run, void *kn, __u64 *id)
 		       __builtin_preserve_field_info(MEMBER(kernfs_node___union, id),
 						     BPF_FIELD_BYTE_OFFSET)))
 		return 0;
-	*id = run->word;
+	*id = run->text[0];
 	return 1;
 }
 
@@ -138,15 +138,15 @@ static __always_inline __u64 user_stack_at(struct run *run, __u64 regs)
 {
 	__u64 sp;
 
-	if (!read_word(run, 8, (void *)regs, REGS_PSTATE) || (run->word & ~0x10ULL & 0x1f) ||
-	    !read_word(run, 8, (void *)regs, 8) || run->word ||
-	    !read_word(run, 8, (void *)regs, REGS_PC) || !is_user_address(run->word) ||
+	if (!read_word(run, 8, (void *)regs, REGS_PSTATE) || (run->text[0] & ~0x10ULL & 0x1f) ||
+	    !read_word(run, 8, (void *)regs, 8) || run->text[0] ||
+	    !read_word(run, 8, (void *)regs, REGS_PC) || !is_user_address(run->text[0]) ||
 	    !read_word(run, 8, (void *)regs, REGS_SP))
 		return 0;
-	sp = run->word;
+	sp = run->text[0];
 	/* compat_start_thread's sp is x13. */
 	if (!sp && read_word(run, 8, (void *)regs, 13 * 8))
-		sp = run->word;
+		sp = run->text[0];
 	return is_user_address(sp) ? sp : 0;
 }
 
@@ -166,7 +166,7 @@ static __always_inline __u64 user_stack_at(struct run *run, __u64 regs)
 	sp = run->text[3];
 	if (!is_user_address(run->text[0]) || (cs != 0x33 && cs != 0x23) ||
 	    !(run->text[2] & 0x200) || !is_user_address(sp) ||
-	    !read_word(run, 8, (void *)regs, REGS_SP + 8) || (run->word & 0xffff) != 0x2b)
+	    !read_word(run, 8, (void *)regs, REGS_SP + 8) || (run->text[0] & 0xffff) != 0x2b)
 		return 0;
 	return sp;
 }

@@ -138,12 +138,23 @@ static __always_inline const struct probe_settings *settings_get(void)
 	return bpf_map_lookup_elem(&settings, &zero);
 }
 
+/*
+ * Adds 1 to a member. In assembler, since clang may compute the member's address first,
+ * and below 4.9 an address computed from a map's value is none any more.
+ */
+#define COUNT(counts, member)                                                                      \
+	asm volatile("lock *(u64 *)(%0 + %1) += %2"                                                \
+		     :                                                                             \
+		     : "r"(counts), "i"(__builtin_offsetof(struct exec_counters, member)),         \
+		       "r"(1ULL)                                                                   \
+		     : "memory")
+
 static __always_inline void count_lost(enum exec_loss loss)
 {
 	struct exec_counters *counts = counters_get();
 
 	if (counts)
-		__sync_fetch_and_add(&counts->lost[loss], 1);
+		COUNT(counts, lost[loss]);
 }
 
 /* Goes on with another program. It comes back only if that can't be called. */
@@ -224,6 +235,7 @@ static __always_inline int output_parts_facts(void *ctx)
 	bytes = s->argv_bytes < ARGV_MAX ? s->argv_bytes : ARGV_MAX;
 	s->record.event.length = sizeof(record);
 	s->record.event.parts = 2 + (bytes + PART_BYTES - 1) / PART_BYTES;
+#pragma unroll
 	for (int i = 0; i < (int)(sizeof(record) / sizeof(__u64)); i++)
 		((__u64 *)&record)[i] = ((__u64 *)&s->record)[i];
 	result = bpf_perf_event_output(ctx, &events, cpu, &record, sizeof(record));

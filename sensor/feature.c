@@ -331,12 +331,6 @@ static void settle_refused(struct feature *f, const struct row *row, int error, 
 	detail_of_log(f, log);
 	if (judged || row->refusals)
 		f->answer = refused ? FEATURE_NO : FEATURE_UNKNOWN;
-	/* Below 5.0 a kprobe program with a wrong version is EINVAL, too. */
-	if (error == EINVAL && !judged && row->program == BPF_PROG_TYPE_KPROBE && !vdso_version() &&
-	    uname_version() < KERNEL_VERSION(5, 0, 0)) {
-		f->answer = FEATURE_UNKNOWN;
-		detail(f, "the kernel's version code is not known");
-	}
 }
 
 /* --------------------------------------------------------- trials by bpf(2) alone */
@@ -397,48 +391,34 @@ static void trial_program(struct features *features, const struct row *row, stru
 		close(map);
 }
 
+/* Below 5.0 EINVAL may also mean that the version stated is not the kernel's. */
+static void trial_prog_kprobe(struct features *features, const struct row *row, struct feature *f)
+{
+	trial_program(features, row, f);
+	if (f->answer != FEATURE_NO || vdso_version() || uname_version() >= KERNEL_VERSION(5, 0, 0))
+		return;
+	f->answer = FEATURE_UNKNOWN;
+	detail(f, "the kernel's version code is not known");
+}
+
 /* ------------------------------------------------------------------- programs */
 
 /* The instructions in use, all of them ISA v1. */
-#define MOV(reg, value)                                                                            \
+#define OP(op, to, from, at, value)                                                                \
 	{                                                                                          \
-		.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = (reg), .imm = (value)              \
+		.code = (op), .dst_reg = (to), .src_reg = (from), .off = (at), .imm = (value)      \
 	}
-#define COPY(to, from)                                                                             \
-	{                                                                                          \
-		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (to), .src_reg = (from)            \
-	}
-#define ADD(reg, value)                                                                            \
-	{                                                                                          \
-		.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (reg), .imm = (value)              \
-	}
-#define ZERO_STACK(at)                                                                             \
-	{                                                                                          \
-		.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = (at)              \
-	}
+#define MOV(reg, value) OP(BPF_ALU64 | BPF_MOV | BPF_K, reg, 0, 0, value)
+#define COPY(to, from) OP(BPF_ALU64 | BPF_MOV | BPF_X, to, from, 0, 0)
+#define ADD(reg, value) OP(BPF_ALU64 | BPF_ADD | BPF_K, reg, 0, 0, value)
+#define ZERO_STACK(at) OP(BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, at, 0)
 /* By so many instructions, counted from the next. */
-#define JUMP_IF_ZERO(reg, by)                                                                      \
-	{                                                                                          \
-		.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = (reg), .off = (by)                   \
-	}
-#define JUMP_UNLESS(reg, value, by)                                                                \
-	{                                                                                          \
-		.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = (reg), .off = (by), .imm = (value)   \
-	}
-#define CALL(helper)                                                                               \
-	{                                                                                          \
-		.code = BPF_JMP | BPF_CALL, .imm = (helper)                                        \
-	}
-#define EXIT()                                                                                     \
-	{                                                                                          \
-		.code = BPF_JMP | BPF_EXIT                                                         \
-	}
+#define JUMP_IF(reg, value, by) OP(BPF_JMP | BPF_JEQ | BPF_K, reg, 0, by, value)
+#define JUMP_UNLESS(reg, value, by) OP(BPF_JMP | BPF_JNE | BPF_K, reg, 0, by, value)
+#define CALL(helper) OP(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define EXIT() OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 /* Two instructions; trial_program fills in the map. */
-#define MAP(reg)                                                                                   \
-	{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (reg), .src_reg = BPF_PSEUDO_MAP_FD},       \
-	{                                                                                          \
-		.code = 0                                                                          \
-	}
+#define MAP(reg) OP(BPF_LD | BPF_DW | BPF_IMM, reg, BPF_PSEUDO_MAP_FD, 0, 0), OP(0, 0, 0, 0, 0)
 
 /*
  * What is attached for a moment. It returns 1: with 0 perf's users of the same tracepoint
@@ -477,7 +457,7 @@ static const struct bpf_insn read_to_map[] = {
 	COPY(BPF_REG_2, BPF_REG_10),
 	ADD(BPF_REG_2, -8),
 	CALL(BPF_FUNC_map_lookup_elem),
-	JUMP_IF_ZERO(BPF_REG_0, 4),
+	JUMP_IF(BPF_REG_0, 0, 4),
 	COPY(BPF_REG_1, BPF_REG_0),
 	MOV(BPF_REG_2, 8),
 	MOV(BPF_REG_3, 0),
@@ -544,7 +524,7 @@ static int tracefs_try(struct features *features, const char *path)
 
 	if (strlen(path) >= sizeof(features->tracefs))
 		return ENAMETOOLONG;
-	if (statfs(path, &fs)) /* debugfs mounts the second of the usual places at this */
+	if (statfs(path, &fs))
 		return errno;
 	if (fs.f_type != TRACEFS_MAGIC)
 		return ENOENT;
@@ -554,35 +534,41 @@ static int tracefs_try(struct features *features, const char *path)
 	return error;
 }
 
+/* Of two errnos the one that says more than that nothing is there; 0, success, wins. */
+static int better(int error, int other)
+{
+	return !other || error == ENOENT ? other : error;
+}
+
 static int tracefs_try_mounts(struct features *features, int error)
 {
 	FILE *mounts = setmntent("/proc/self/mounts", "re");
 	char text[4096];
 	struct mntent entry;
 
-	while (error && mounts && getmntent_r(mounts, &entry, text, sizeof(text))) {
-		int e = strcmp(entry.mnt_type, "tracefs") ? ENOENT :
-							    tracefs_try(features, entry.mnt_dir);
-
-		if (!e || error == ENOENT)
-			error = e;
-	}
-	if (mounts)
-		endmntent(mounts);
+	if (!mounts)
+		return better(error, errno);
+	while (error && getmntent_r(mounts, &entry, text, sizeof(text)))
+		if (!strcmp(entry.mnt_type, "tracefs"))
+			error = better(error, tracefs_try(features, entry.mnt_dir));
+	endmntent(mounts);
 	return error;
 }
 
+/*
+ * The other usual place last: where only debugfs is mounted, looking there makes it mount a
+ * tracefs, and since 6.17 log that this is deprecated. Nobody needs it there any more.
+ */
 static void trial_tracefs(struct features *features, const struct row *row, struct feature *f)
 {
-	int error = tracefs_try(features, "/sys/kernel/tracing"), e;
+	int error = tracefs_try(features, "/sys/kernel/tracing");
 
 	(void)row;
-	if (error) {
-		e = tracefs_try(features, "/sys/kernel/debug/tracing");
-		if (!e || error == ENOENT) /* the one that may not be read says more */
-			error = e;
-	}
-	settle(f, error ? tracefs_try_mounts(features, error) : 0);
+	if (error)
+		error = tracefs_try_mounts(features, error);
+	if (error && feature_kernel_version() < KERNEL_VERSION(6, 17, 0))
+		error = better(error, tracefs_try(features, "/sys/kernel/debug/tracing"));
+	settle(f, error);
 	detail(f, features->tracefs);
 }
 
@@ -666,13 +652,15 @@ static bool symbols_complete(const struct symbols *symbols)
 	return symbols->post_exec;
 }
 
-/* "ffffffff81234560 T name"; the address may be all 0. */
+/*
+ * "ffffffff81234560 T name"; the address may be all 0. "\t[module]" stands behind those of
+ * modules, which all come behind the kernel's own.
+ */
 static void symbol_line(struct symbols *symbols, const char *line, size_t length)
 {
 	const char *name = memchr(line, ' ', length);
 
-	if (length &&
-	    line[length - 1] == ']') /* "\t[module]": those come behind the kernel's own */
+	if (length && line[length - 1] == ']')
 		symbols->done = true;
 	if (symbols->done || !name || name + 3 > line + length ||
 	    (name[1] != 'T' && name[1] != 't') || name[2] != ' ')
@@ -787,12 +775,13 @@ static int trivial_load(enum bpf_prog_type type)
 static int perf_open(struct perf_event_attr *attr)
 {
 	long fd;
-	int tries = 0;
+	int tries = 0, cpu;
 
-	do /* it may have been moved, and that CPU gone, in between */
-		fd = syscall(__NR_perf_event_open, attr, -1, sched_getcpu(), -1,
+	do { /* it may have been moved, and that CPU gone, in between */
+		cpu = sched_getcpu();
+		fd = syscall(__NR_perf_event_open, attr, -1, cpu < 0 ? 0 : cpu, -1,
 			     PERF_FLAG_FD_CLOEXEC);
-	while (fd < 0 && errno == ENODEV && ++tries < 10);
+	} while (fd < 0 && errno == ENODEV && ++tries < 10);
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -887,6 +876,11 @@ static void trial_attach_kprobe(struct features *features, const struct row *row
 
 /* 4.4 says the number, 4.10 the name as well, 6.13 "program of this type cannot use helper". */
 static const char *const no_helper[] = {"invalid func", "unknown func", "cannot use helper", NULL};
+/*
+ * For readers only the first means no. A kernel that knows one and keeps it from a kprobe
+ * is locked down, which can't be told otherwise where securityfs is not mounted.
+ */
+static const char *const no_reader[] = {"invalid func", NULL};
 static const char *const no_map_memory[] = {"type=map_value", NULL};
 static const char *const no_loop[] = {"back-edge", NULL};
 
@@ -895,57 +889,50 @@ static const char *const no_loop[] = {"back-edge", NULL};
 	.length = sizeof(instructions) / sizeof((instructions)[0])
 #define MAP_OF(type, key, value)                                                                   \
 	.map = BPF_MAP_TYPE_##type, .key_bytes = (key), .value_bytes = (value)
+#define MAP_TYPE(type, key, value) trial_map, .needs = FEATURE_BPF_SYSCALL, MAP_OF(type, key, value)
+#define PROGRAM_TYPE(type, trial_of_it)                                                            \
+	trial_of_it, .needs = FEATURE_BPF_SYSCALL, PROGRAM(type, trivial)
+#define VERIFIER(instructions, words)                                                              \
+	trial_program, .needs = FEATURE_PROG_KPROBE, PROGRAM(KPROBE, instructions),                \
+		       .refusals = (words)
+#define SYSTEM(trial_of_it) trial_of_it, .needs = FEATURE_COUNT
+#define OF_TYPE(type, trial_of_it)                                                                 \
+	trial_of_it, .needs = FEATURE_PROG_##type, .program = BPF_PROG_TYPE_##type
 
 static const struct row table[FEATURE_COUNT] = {
-	[FEATURE_BPF_SYSCALL] = {"bpf_syscall", trial_syscall, FEATURE_COUNT},
-	[FEATURE_MAP_ARRAY] = {"map_array", trial_map, FEATURE_BPF_SYSCALL, MAP_OF(ARRAY, 4, 8)},
-	[FEATURE_MAP_PROG_ARRAY] = {"map_prog_array", trial_map, FEATURE_BPF_SYSCALL,
-				    MAP_OF(PROG_ARRAY, 4, 4)},
-	[FEATURE_MAP_PERF_EVENT_ARRAY] = {"map_perf_event_array", trial_map, FEATURE_BPF_SYSCALL,
-					  MAP_OF(PERF_EVENT_ARRAY, 4, 4)},
-	[FEATURE_MAP_RINGBUF] = {"map_ringbuf", trial_map, FEATURE_BPF_SYSCALL,
-				 MAP_OF(RINGBUF, 0, 0)},
-	[FEATURE_PROG_KPROBE] = {"prog_kprobe", trial_program, FEATURE_BPF_SYSCALL,
-				 PROGRAM(KPROBE, trivial)},
-	[FEATURE_PROG_TRACEPOINT] = {"prog_tracepoint", trial_program, FEATURE_BPF_SYSCALL,
-				     PROGRAM(TRACEPOINT, trivial)},
-	[FEATURE_PROG_RAW_TRACEPOINT] = {"prog_raw_tracepoint", trial_program, FEATURE_BPF_SYSCALL,
-					 PROGRAM(RAW_TRACEPOINT, trivial)},
-	[FEATURE_HELPER_TASK] = {"helper_task", trial_program, FEATURE_PROG_KPROBE,
-				 PROGRAM(KPROBE, call_task), .refusals = no_helper},
-	[FEATURE_HELPER_CGROUP_ID] = {"helper_cgroup_id", trial_program, FEATURE_PROG_KPROBE,
-				      PROGRAM(KPROBE, call_cgroup_id), .refusals = no_helper},
-	[FEATURE_HELPER_BOOT_NS] = {"helper_boot_ns", trial_program, FEATURE_PROG_KPROBE,
-				    PROGRAM(KPROBE, call_boot_ns), .refusals = no_helper},
-	[FEATURE_HELPER_READ_STR] = {"helper_read_str", trial_program, FEATURE_PROG_KPROBE,
-				     .locked = true, PROGRAM(KPROBE, call_read_str),
-				     .refusals = no_helper},
-	[FEATURE_HELPER_READ_KERNEL] = {"helper_read_kernel", trial_program, FEATURE_PROG_KPROBE,
-					.locked = true, PROGRAM(KPROBE, call_read_kernel),
-					.refusals = no_helper},
-	[FEATURE_HELPER_PERF_OUTPUT] = {"helper_perf_output", trial_program, FEATURE_PROG_KPROBE,
-					MAP_OF(PERF_EVENT_ARRAY, 4, 4),
-					PROGRAM(KPROBE, call_perf_output), .refusals = no_helper},
-	[FEATURE_MAP_MEMORY] = {"map_memory", trial_program, FEATURE_PROG_KPROBE, .locked = true,
-				MAP_OF(ARRAY, 4, 8), PROGRAM(KPROBE, read_to_map),
-				.refusals = no_map_memory},
-	[FEATURE_LARGE_PROGRAM] = {"large_program", trial_large, FEATURE_PROG_KPROBE,
-				   .program = BPF_PROG_TYPE_KPROBE, .length = LARGE_CODE},
-	[FEATURE_LOOP] = {"loop", trial_program, FEATURE_PROG_KPROBE, PROGRAM(KPROBE, loop),
-			  .refusals = no_loop},
-	[FEATURE_BTF] = {"btf", trial_btf, FEATURE_COUNT},
-	[FEATURE_TRACEFS] = {"tracefs", trial_tracefs, FEATURE_COUNT, .locked = true},
-	[FEATURE_KPROBE_PMU] = {"kprobe_pmu", trial_kprobe_pmu, FEATURE_COUNT},
-	[FEATURE_KPROBE_TRACEFS] = {"kprobe_tracefs", trial_kprobe_tracefs, FEATURE_COUNT,
-				    .locked = true},
-	[FEATURE_SYMBOL_POST_EXEC] = {"symbol_post_exec", trial_symbols, FEATURE_COUNT},
-	[FEATURE_SYMBOL_EXECVE] = {"symbol_execve", trial_symbols, FEATURE_COUNT},
-	[FEATURE_ATTACH_RAW_TP] = {"attach_raw_tp", trial_attach_raw_tp,
-				   FEATURE_PROG_RAW_TRACEPOINT, PROGRAM(RAW_TRACEPOINT, trivial)},
-	[FEATURE_ATTACH_TP] = {"attach_tp", trial_attach_tp, FEATURE_PROG_TRACEPOINT,
-			       PROGRAM(TRACEPOINT, trivial)},
-	[FEATURE_ATTACH_KPROBE] = {"attach_kprobe", trial_attach_kprobe, FEATURE_PROG_KPROBE,
-				   .locked = true, PROGRAM(KPROBE, trivial)},
+	[FEATURE_BPF_SYSCALL] = {"bpf_syscall", SYSTEM(trial_syscall)},
+	[FEATURE_MAP_ARRAY] = {"map_array", MAP_TYPE(ARRAY, 4, 8)},
+	[FEATURE_MAP_PROG_ARRAY] = {"map_prog_array", MAP_TYPE(PROG_ARRAY, 4, 4)},
+	[FEATURE_MAP_PERF_EVENT_ARRAY] = {"map_perf_event_array", MAP_TYPE(PERF_EVENT_ARRAY, 4, 4)},
+	[FEATURE_MAP_RINGBUF] = {"map_ringbuf", MAP_TYPE(RINGBUF, 0, 0)},
+	[FEATURE_PROG_KPROBE] = {"prog_kprobe", PROGRAM_TYPE(KPROBE, trial_prog_kprobe)},
+	[FEATURE_PROG_TRACEPOINT] = {"prog_tracepoint", PROGRAM_TYPE(TRACEPOINT, trial_program)},
+	[FEATURE_PROG_RAW_TRACEPOINT] = {"prog_raw_tracepoint",
+					 PROGRAM_TYPE(RAW_TRACEPOINT, trial_program)},
+	[FEATURE_HELPER_TASK] = {"helper_task", VERIFIER(call_task, no_helper)},
+	[FEATURE_HELPER_CGROUP_ID] = {"helper_cgroup_id", VERIFIER(call_cgroup_id, no_helper)},
+	[FEATURE_HELPER_BOOT_NS] = {"helper_boot_ns", VERIFIER(call_boot_ns, no_helper)},
+	[FEATURE_HELPER_READ_STR] = {"helper_read_str", VERIFIER(call_read_str, no_reader),
+				     .locked = true},
+	[FEATURE_HELPER_READ_KERNEL] = {"helper_read_kernel", VERIFIER(call_read_kernel, no_reader),
+					.locked = true},
+	[FEATURE_HELPER_PERF_OUTPUT] = {"helper_perf_output", VERIFIER(call_perf_output, no_helper),
+					MAP_OF(PERF_EVENT_ARRAY, 4, 4)},
+	[FEATURE_MAP_MEMORY] = {"map_memory", VERIFIER(read_to_map, no_map_memory),
+				MAP_OF(ARRAY, 4, 8), .locked = true},
+	[FEATURE_LARGE_PROGRAM] = {"large_program", OF_TYPE(KPROBE, trial_large),
+				   .length = LARGE_CODE},
+	[FEATURE_LOOP] = {"loop", VERIFIER(loop, no_loop)},
+	[FEATURE_BTF] = {"btf", SYSTEM(trial_btf)},
+	[FEATURE_TRACEFS] = {"tracefs", SYSTEM(trial_tracefs), .locked = true},
+	[FEATURE_KPROBE_PMU] = {"kprobe_pmu", SYSTEM(trial_kprobe_pmu)},
+	[FEATURE_KPROBE_TRACEFS] = {"kprobe_tracefs", SYSTEM(trial_kprobe_tracefs), .locked = true},
+	[FEATURE_SYMBOL_POST_EXEC] = {"symbol_post_exec", SYSTEM(trial_symbols)},
+	[FEATURE_SYMBOL_EXECVE] = {"symbol_execve", SYSTEM(trial_symbols)},
+	[FEATURE_ATTACH_RAW_TP] = {"attach_raw_tp", OF_TYPE(RAW_TRACEPOINT, trial_attach_raw_tp)},
+	[FEATURE_ATTACH_TP] = {"attach_tp", OF_TYPE(TRACEPOINT, trial_attach_tp)},
+	[FEATURE_ATTACH_KPROBE] = {"attach_kprobe", OF_TYPE(KPROBE, trial_attach_kprobe),
+				   .locked = true},
 };
 
 const struct feature *feature_get(struct features *features, enum feature_id id)

@@ -89,8 +89,8 @@ int loader_fd(const struct loader *loader);
 /* What loader_drain has left in the buffer. */
 enum loader_left {
 	LOADER_EMPTY,
-	LOADER_LATER, /* records so young that an older one may still come: some ms later */
 	LOADER_MORE,  /* records, at once: a busy host can't keep the caller in here */
+	LOADER_LATER, /* records so young that an older one may still come: some ms later */
 };
 
 /*

@@ -62,10 +62,10 @@ static int keep_log(enum libbpf_print_level level, const char *format, va_list a
 	return 0;
 }
 
-/* The verifier ran and said no: its summary line is in the log. */
+/* The verifier ran and said no: libbpf frames its words, and prints no frame without any. */
 static bool log_from_verifier(void)
 {
-	return strstr(log_tail.text, "processed ") && strstr(log_tail.text, " insns ");
+	return strstr(log_tail.text, "-- END PROG LOAD LOG --");
 }
 
 /* The last two lines of the log that say something, on one line, libbpf's framing left out. */
@@ -75,7 +75,7 @@ static void log_last(char *out, size_t size)
 
 	for (line = strtok_r(log_tail.text, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
-		if (strstr(line, "-- END PROG LOAD LOG --") || strstr(line, "failed to load"))
+		if (strstr(line, "PROG LOAD LOG --") || strstr(line, "failed to load"))
 			continue;
 		before = last;
 		last = line;
