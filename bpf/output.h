@@ -262,6 +262,22 @@ static __always_inline void part_words(struct part *part, __u64 from, __u64 n)
 	}
 }
 
+/* A string of user or kernel memory, word by word to its NUL and no further. */
+static __always_inline void part_string(struct part *part, __u64 from)
+{
+	__u64 word, on = from;
+
+#pragma unroll
+	for (__u64 i = 0; i < PART_BYTES / 8; i++) {
+		part->words[i] = 0;
+		if (!on || bpf_probe_read_user(&part->words[i], 8, (void *)(from + i * 8)))
+			on = 0;
+		word = part->words[i];
+		if ((word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL)
+			on = 0;
+	}
+}
+
 static __always_inline long part_send(void *ctx, __u64 cpu, struct part *part, __u64 bytes)
 {
 	part->event.length = sizeof(part->event) + bytes;
@@ -269,10 +285,6 @@ static __always_inline long part_send(void *ctx, __u64 cpu, struct part *part, _
 	return bpf_perf_event_output(ctx, &events, cpu, part, sizeof(*part));
 }
 
-/*
- * What the file name's part reads is a string: behind its NUL the stack goes on for 8
- * bytes (user memory), or the tracepoint's buffer for a page (kernel memory).
- */
 static __always_inline int output_parts_bytes(void *ctx)
 {
 	struct part part = {};
@@ -300,7 +312,7 @@ static __always_inline int output_parts_bytes(void *ctx)
 		part_words(&part, from, left);
 		result |= part_send(ctx, cpu, &part, left);
 	}
-	part_words(&part, s->filename, s->filename ? PART_BYTES : 0);
+	part_string(&part, s->filename);
 	result |= part_send(ctx, cpu, &part, s->filename ? PART_BYTES : 0);
 	if (result < 0)
 		count_lost(LOSS_BUFFER_FULL);

@@ -222,6 +222,7 @@ int hook_kprobe(struct hook *hook, int prog, struct features *features, const ch
 		err = add_pmu_kprobe(hook, prog, symbol, retprobe);
 	if (err)
 		return err;
+	hook->retprobe = retprobe;
 	len = strlen(hook->text);
 	snprintf(hook->text + len, sizeof(hook->text) - len, "%s%s %s%s", len ? ", " : "",
 		 retprobe ? "kretprobe" : "kprobe", symbol, hook->probes ? " (tracefs)" : "");
@@ -239,7 +240,11 @@ void hook_detach(struct hook *hook)
 	hook_init(hook);
 }
 
-/* kprobe_profile: a line "NAME HITS MISSED" for each probe. */
+/*
+ * kprobe_profile: a line "NAME HITS MISSED" for each probe. An entry probe is missed only
+ * within another probe's handler, where nothing executes; but until 5.14 (ec6aba3d2be1)
+ * its faults, too, were counted there.
+ */
 uint64_t hook_missed(const struct hook *hook)
 {
 	char line[256], name[128];
@@ -247,7 +252,7 @@ uint64_t hook_missed(const struct hook *hook)
 	FILE *f;
 	int fd;
 
-	if (!hook->probes)
+	if (!hook->probes || !hook->retprobe)
 		return 0;
 	fd = openat(hook->tracefs, "kprobe_profile", O_RDONLY | O_CLOEXEC);
 	f = fd < 0 ? NULL : fdopen(fd, "re");

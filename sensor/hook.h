@@ -19,6 +19,7 @@ struct hook {
 	int fds[HOOK_FDS_MAX];
 	int probes;				       /* of tracefs */
 	char probe[HOOK_FDS_MAX][HOOK_PROBE_BYTES]; /* their names, without the group */
+	bool retprobe;				       /* they are at returns, and can be missed */
 	int tracefs;				       /* its directory if there are probes, else -1 */
 	char text[HOOK_TEXT_BYTES];		       /* what is hooked, for people */
 };
@@ -39,7 +40,7 @@ int hook_kprobe(struct hook *hook, int prog, struct features *features, const ch
 /* Detaches everything and removes what was made. hook can be used again. */
 void hook_detach(struct hook *hook);
 
-/* Calls that kprobes of tracefs have missed; 0 where nobody counts. */
+/* Returns that kretprobes of tracefs have missed; 0 where nobody counts. */
 uint64_t hook_missed(const struct hook *hook);
 
 /* Removes the kprobes that sensors left in tracefs which are no more. */
