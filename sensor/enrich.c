@@ -13,6 +13,7 @@ struct enricher {
 	struct process_cache *read; /* from /proc */
 	bool proc;		    /* /proc shows the host's processes */
 	struct proc_reader *reader;
+	struct proc_facts filled; /* of the event at hand */
 };
 
 struct enricher *enricher_open(void)
@@ -88,8 +89,45 @@ static void add_parent(struct enricher *enricher, struct exec_event *event)
 		event->parent.from_proc = read_parent(enricher, event, key, &event->parent);
 }
 
+/*
+ * Variants with struct offsets send the executable's path, or that it is too long: only
+ * the others' events are filled, and only those by whose argv the process can be told.
+ */
+static bool fillable(const struct enricher *enricher, const struct exec_event *event)
+{
+	return enricher->proc && event->argv.len && exec_knows(event, FACT_COMM) &&
+	       !exec_knows(event, FACT_SECTION + SECTION_EXE);
+}
+
+/* Adds what the record lacks and /proc has. */
+static void fill(struct enricher *enricher, struct exec_event *event)
+{
+	struct proc_facts *filled = &enricher->filled;
+
+	if (!fillable(enricher, event) || proc_reader_facts(enricher->reader, event->head.tgid,
+							    event->facts, event->argv, filled))
+		return;
+	event->from_proc = filled->facts.present & ~event->facts->present;
+	event->facts = &filled->facts;
+	event->exe = filled->exe;
+	event->exe_name = filled->exe_name;
+	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_CWD))
+		event->cwd = filled->cwd;
+	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_CGROUP))
+		event->cgroup = filled->cgroup;
+	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1))
+		event->cgroup_v1 = filled->cgroup_v1;
+	if (!(event->from_proc & FACT_BIT(FACT_PPID)))
+		return;
+	event->head.ppid = filled->ppid;
+	event->parent.exe = filled->parent.exe;
+	event->parent.argv = filled->parent.argv;
+	event->parent.from_proc = true;
+}
+
 void enrich(struct enricher *enricher, struct exec_event *event)
 {
+	fill(enricher, event);
 	add_container(event);
 	add_parent(enricher, event);
 }

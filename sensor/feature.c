@@ -325,12 +325,10 @@ static bool says_any(const char *log, const char *const *words)
 
 static void settle_refused(struct feature *f, const struct row *row, int error, char *log)
 {
-	bool judged = log[0], refused = says_any(log, row->refusals);
-
 	settle(f, error);
-	detail_of_log(f, log);
-	if (judged || row->refusals)
-		f->answer = refused ? FEATURE_NO : FEATURE_UNKNOWN;
+	if (log[0])
+		f->answer = says_any(log, row->refusals) ? FEATURE_NO : FEATURE_UNKNOWN;
+	detail_of_log(f, log); /* which takes it to pieces */
 }
 
 /* --------------------------------------------------------- trials by bpf(2) alone */
@@ -579,7 +577,7 @@ static int kprobe_pmu(int *type)
 
 static void trial_kprobe_pmu(struct features *features, const struct row *row, struct feature *f)
 {
-	int type;
+	int type = 0;
 
 	(void)features;
 	(void)row;

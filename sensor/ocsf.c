@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ocsf.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -420,20 +422,92 @@ static void put_credentials(struct text *t, const struct exec_event *event)
 	}
 }
 
+/* The attributes that the facts become, below process. Where there is none a fact has no name. */
+static const char *const fact_names[FACT_COUNT] = {
+	[FACT_PPID] = "parent_process.pid",
+	[FACT_PARENT_COMM] = "parent_process.name",
+	[FACT_LOGIN_UID] = "auid",
+	[FACT_AUDIT_SESSION] = "session.uid",
+	[FACT_TTY] = "session.terminal",
+	[FACT_NAMESPACE_PID] = "namespace_pid",
+	[FACT_PGID] = "xattributes.pgid",
+	[FACT_SID] = "xattributes.sid",
+	[FACT_INODE] = "file.uid",
+	[FACT_MODE] = "file.attributes",
+	[FACT_SIZE] = "file.size",
+	[FACT_MTIME] = "file.modified_time",
+	[FACT_NLINK] = "file.xattributes.nlink",
+	[FACT_MEMFD] = "file.xattributes.memfd",
+	[FACT_DELETED] = "file.xattributes.deleted",
+	[FACT_ID + ID_GID] = "group.uid",
+	[FACT_ID + ID_SUID] = "xattributes.suid",
+	[FACT_ID + ID_SGID] = "xattributes.sgid",
+	[FACT_ID + ID_EUID] = "euid",
+	[FACT_ID + ID_EGID] = "egid",
+	[FACT_ID + ID_FSUID] = "xattributes.fsuid",
+	[FACT_ID + ID_FSGID] = "xattributes.fsgid",
+	[FACT_CAPS + CAPS_INHERITABLE] = "xattributes.cap_inheritable",
+	[FACT_CAPS + CAPS_PERMITTED] = "xattributes.cap_permitted",
+	[FACT_CAPS + CAPS_EFFECTIVE] = "xattributes.cap_effective",
+	[FACT_NS + NS_MNT] = "xattributes.ns.mnt",
+	[FACT_NS + NS_PID] = "xattributes.ns.pid",
+	[FACT_NS + NS_NET] = "xattributes.ns.net",
+	[FACT_NS + NS_UTS] = "xattributes.ns.uts",
+	[FACT_NS + NS_IPC] = "xattributes.ns.ipc",
+	[FACT_NS + NS_USER] = "xattributes.ns.user",
+	[FACT_NS + NS_CGROUP] = "xattributes.ns.cgroup",
+	[FACT_NS + NS_TIME] = "xattributes.ns.time",
+	[FACT_SECTION + SECTION_CGROUP] = "xattributes.cgroup.path",
+};
+
+HOT void put_name(struct text *t, const char *name)
+{
+	text_char(t, ',');
+	text_char(t, '"');
+	text_str(t, name);
+	text_char(t, '"');
+}
+
+static void put_fact_names(struct text *t, const struct exec_event *event)
+{
+	const uint64_t cgroups = FACT_BIT(FACT_SECTION + SECTION_CGROUP) |
+				 FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1);
+	uint64_t left = event->from_proc;
+
+	for (; left; left &= left - 1) {
+		const char *name = fact_names[__builtin_ctzll(left)];
+
+		if (name)
+			put_name(t, name);
+	}
+	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_EXE))
+		put_name(t, event->exe.data ? "file.path" : "file.name");
+	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_CWD) && event->cwd.data)
+		put_name(t, "xattributes.cwd");
+	if (event->from_proc & cgroups && event->container.data)
+		put_name(t, "container");
+}
+
 /* Which attributes are /proc's word, not the kernel's at this exec. */
 static void put_from_proc(struct text *t, const struct exec_event *event)
 {
 	const struct exec_parent *parent = &event->parent;
+	size_t key = t->len, start;
 
-	if (!parent->from_proc || (!parent->exe.data && !parent->argv.data))
+	PUT(t, ",\"from_proc\":");
+	start = t->len;
+	if (parent->from_proc && parent->exe.data)
+		put_name(t, "parent_process.file");
+	if (parent->from_proc && parent->argv.data)
+		put_name(t, "parent_process.cmd_line");
+	put_fact_names(t, event);
+	if (t->failed)
 		return;
-	PUT(t, ",\"from_proc\":[");
-	if (parent->exe.data)
-		PUT(t, "\"parent_process.file\"");
-	if (parent->exe.data && parent->argv.data)
-		text_char(t, ',');
-	if (parent->argv.data)
-		PUT(t, "\"parent_process.cmd_line\"");
+	if (t->len == start) {
+		t->len = key;
+		return;
+	}
+	t->data[start] = '['; /* in the place of the first comma */
 	text_char(t, ']');
 }
 
@@ -603,11 +677,26 @@ static void make_head(struct text *t, const struct host *host, const char *varia
 	put_string(t, ",\"log_name\":", slice_of(variant));
 }
 
+/* Without waiting: getrandom(2) blocks until an early boot has gathered enough to keep secrets. */
+static int random_seed(uint64_t *seed)
+{
+	FILE *f;
+	size_t n;
+
+	if (getrandom(seed, sizeof(*seed), GRND_NONBLOCK) == sizeof(*seed))
+		return 0;
+	f = fopen("/dev/urandom", "re");
+	n = f ? fread(seed, sizeof(*seed), 1, f) : 0;
+	if (f)
+		fclose(f);
+	return n ? 0 : -EIO;
+}
+
 struct ocsf *ocsf_open(const struct host *host, const char *variant)
 {
 	struct ocsf *ocsf = calloc(1, sizeof(*ocsf));
 
-	if (!ocsf || getrandom(&ocsf->random, sizeof(ocsf->random), 0) != sizeof(ocsf->random)) {
+	if (!ocsf || random_seed(&ocsf->random)) {
 		free(ocsf);
 		return NULL;
 	}

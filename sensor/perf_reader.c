@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@ enum {
 	FROM_TIMER = -1,
 	FROM_HOTPLUG = -2,
 	EVENTS = 32,
+	HOTPLUG_MESSAGES = 256,
 };
 
 /* A timer that is never far off and never turns into a busy loop. */
@@ -233,19 +235,40 @@ static int hotplug_open(void)
 	return -1;
 }
 
+/* The CPU a message is about, or -1. */
+static int hotplug_cpu(const struct perf_reader *reader, const char *message)
+{
+	static const char path[] = "/cpu/cpu";
+	const char *name = strstr(message, path);
+	int cpu = name ? atoi(name + sizeof(path) - 1) : -1;
+
+	return cpu >= 0 && cpu < reader->cpus ? cpu : -1;
+}
+
 /*
- * Which CPU it was, and whether it came or went, is not believed but looked up; one that
- * can't be seen to now is the caller's, when the program has counted.
+ * Whether the CPU came or went is not believed but looked up. One that can't be seen to now
+ * is the caller's, when the program has counted.
  */
 static void hotplug_follow(struct perf_reader *reader)
 {
 	char message[64];
+	bool all = false;
 
-	/* An overrun (ENOBUFS) is an answer, too; 256 bound a stream of them. */
-	for (int i = 0; i < 256; i++)
-		if (recv(reader->hotplug_fd, message, sizeof(message), 0) < 0 && errno == EAGAIN)
+	/* A stream of them can't keep the caller in here. */
+	for (int i = 0; i < HOTPLUG_MESSAGES; i++) {
+		ssize_t n = recv(reader->hotplug_fd, message, sizeof(message) - 1, 0);
+		int cpu;
+
+		if (n < 0 && errno == EAGAIN)
 			break;
-	for (int cpu = 0; cpu < reader->cpus; cpu++)
+		message[n < 0 ? 0 : n] = 0;
+		cpu = hotplug_cpu(reader, message);
+		if (cpu >= 0)
+			(void)perf_reader_refresh(reader, cpu);
+		else
+			all = true; /* messages were lost (ENOBUFS) */
+	}
+	for (int cpu = 0; all && cpu < reader->cpus; cpu++)
 		(void)perf_reader_refresh(reader, cpu);
 }
 

@@ -21,9 +21,9 @@ struct proc_process {
 };
 
 /*
- * True if /proc shows the host's processes and times: this process is in the initial
- * pid and time namespaces and /proc is mounted for it. Otherwise its numbers must not
- * be used.
+ * True if /proc shows the host's processes, users and times: this process is in the
+ * initial pid, user and time namespaces and /proc is mounted for it. Otherwise its
+ * numbers must not be used.
  */
 bool proc_is_host(void);
 

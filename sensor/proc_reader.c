@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /*
  * The caller waits at most so long for one answer, and in the long run at most a tenth
@@ -21,20 +22,29 @@ enum state {
 	QUIT,
 };
 
+enum request { READ_PROCESS, READ_FACTS };
+
 struct proc_reader {
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	pthread_t thread;
 	bool started;
 	enum state state;
+	int64_t credit_ns; /* the caller's time that may still be spent */
+	int64_t credited;  /* when credit was last given, monotonic */
+	enum request request;
+	int result;
+	/* READ_PROCESS */
 	struct process_key key;
 	char comm[COMM_BYTES];
 	uint64_t stack;
-	int64_t credit_ns; /* the caller's time that may still be spent */
-	int64_t credited;  /* when credit was last given, monotonic */
-	int result;
 	struct proc_process process;
 	struct proc_buffer buffer;
+	/* READ_FACTS */
+	struct proc_setting setting;
+	struct proc_subject subject;
+	struct proc_facts facts;
+	struct proc_facts_buffer facts_buffer;
 };
 
 static int64_t now_ns(void)
@@ -52,21 +62,40 @@ static void free_reader(struct proc_reader *reader)
 	free(reader);
 }
 
+static int perform(struct proc_reader *reader)
+{
+	if (reader->request == READ_FACTS)
+		return proc_facts_read(&reader->setting, &reader->subject, &reader->facts_buffer,
+				       &reader->facts);
+	return proc_read(reader->key.tgid, reader->key.start_ns, reader->comm, reader->stack,
+			 &reader->buffer, &reader->process);
+}
+
+/* A request is the thread's once it is made: so is what comes with it. */
+static void finish(struct proc_reader *reader)
+{
+	if (reader->request == READ_FACTS)
+		close(reader->subject.dir);
+}
+
 static void *serve(void *arg)
 {
 	struct proc_reader *reader = arg;
 
 	pthread_mutex_lock(&reader->mutex);
 	while (reader->state != QUIT) {
-		if (reader->state == ABANDONED) /* before it was begun: this thread came too late */
+		/* Before it was begun: this thread came too late. */
+		if (reader->state == ABANDONED) {
+			finish(reader);
 			reader->state = IDLE;
+		}
 		if (reader->state != REQUESTED) {
 			pthread_cond_wait(&reader->changed, &reader->mutex);
 			continue;
 		}
 		pthread_mutex_unlock(&reader->mutex);
-		reader->result = proc_read(reader->key.tgid, reader->key.start_ns, reader->comm,
-					   reader->stack, &reader->buffer, &reader->process);
+		reader->result = perform(reader);
+		finish(reader);
 		pthread_mutex_lock(&reader->mutex);
 		if (reader->state == REQUESTED)
 			reader->state = DONE;
@@ -92,6 +121,7 @@ struct proc_reader *proc_reader_open(void)
 	reader->credit_ns = CREDIT_MAX_NS;
 	reader->credited = now_ns();
 	pthread_condattr_destroy(&attr);
+	proc_setting_read(&reader->setting);
 	return reader;
 }
 
@@ -139,14 +169,39 @@ static void give_credit(struct proc_reader *reader, int64_t now)
 		reader->credit_ns = CREDIT_MAX_NS;
 }
 
-/* Waits for the answer, mutex held. */
-static int wait_done(struct proc_reader *reader, int64_t until_ns)
+/*
+ * Takes the thread for one request. On 0 the mutex is held and the thread idle: the
+ * caller says what is wanted, and then waits for it.
+ */
+static int take(struct proc_reader *reader, int64_t now)
 {
+	int err = start(reader);
+
+	if (err)
+		return err;
+	give_credit(reader, now);
+	if (reader->credit_ns <= 0)
+		return -EBUSY;
+	pthread_mutex_lock(&reader->mutex);
+	if (reader->state == IDLE)
+		return 0;
+	pthread_mutex_unlock(&reader->mutex);
+	return -EBUSY;
+}
+
+/* Waits for the answer to a request that was taken at since. Returns with the mutex still held. */
+static int answer(struct proc_reader *reader, enum request request, int64_t since)
+{
+	const int64_t until_ns = since + WAIT_NS;
 	const struct timespec until = {until_ns / 1000000000, until_ns % 1000000000};
 	int err = 0;
 
+	reader->request = request;
+	reader->state = REQUESTED;
+	pthread_cond_broadcast(&reader->changed);
 	while (reader->state == REQUESTED && !err)
 		err = pthread_cond_timedwait(&reader->changed, &reader->mutex, &until);
+	reader->credit_ns -= now_ns() - since;
 	if (reader->state == REQUESTED) {
 		reader->state = ABANDONED;
 		return -ETIMEDOUT;
@@ -159,27 +214,40 @@ int proc_reader_read(struct proc_reader *reader, struct process_key key, const c
 		     uint64_t stack, struct proc_process *process)
 {
 	int64_t now = now_ns();
-	int err = start(reader);
+	int err = take(reader, now);
 
 	if (err)
 		return err;
-	give_credit(reader, now);
-	if (reader->credit_ns <= 0)
-		return -EBUSY;
-	pthread_mutex_lock(&reader->mutex);
-	if (reader->state != IDLE) {
-		err = -EBUSY;
-	} else {
-		reader->key = key;
-		reader->stack = stack;
-		memcpy(reader->comm, comm, sizeof(reader->comm));
-		reader->state = REQUESTED;
-		pthread_cond_broadcast(&reader->changed);
-		err = wait_done(reader, now + WAIT_NS);
-		reader->credit_ns -= now_ns() - now;
-	}
+	reader->key = key;
+	reader->stack = stack;
+	memcpy(reader->comm, comm, sizeof(reader->comm));
+	err = answer(reader, READ_PROCESS, now);
 	if (!err)
 		*process = reader->process;
+	pthread_mutex_unlock(&reader->mutex);
+	return err;
+}
+
+int proc_reader_facts(struct proc_reader *reader, uint32_t tgid, const struct exec_facts *facts,
+		      struct slice argv, struct proc_facts *out)
+{
+	int64_t now = now_ns();
+	int err = take(reader, now);
+
+	if (err)
+		return err;
+	/* This never has to wait for the process, and most that are gone are found out here. */
+	reader->subject.dir = proc_file_open(tgid);
+	if (reader->subject.dir < 0) {
+		pthread_mutex_unlock(&reader->mutex);
+		return reader->subject.dir;
+	}
+	reader->subject.facts = *facts;
+	reader->subject.argv_len = argv.len;
+	memcpy(reader->subject.argv, argv.data, argv.len);
+	err = answer(reader, READ_FACTS, now);
+	if (!err)
+		*out = reader->facts;
 	pthread_mutex_unlock(&reader->mutex);
 	return err;
 }

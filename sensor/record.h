@@ -24,7 +24,8 @@ struct exec_parent {
 struct exec_event {
 	struct process_exec_event head;
 	const struct exec_facts *facts;
-	struct slice argv; /* data NULL if it is not carried */
+	uint64_t from_proc; /* FACT_BIT()s of those facts that are /proc's, not the record's */
+	struct slice argv;  /* data NULL if it is not carried */
 	bool argv_truncated;
 	bool argc_known;
 	uint32_t argc;

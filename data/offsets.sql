@@ -1,0 +1,55 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The offsets database: where the members of include/cormorant/kernel_members.h lie in
+-- kernels that can't be asked themselves (no BTF). Made by offsets-builder, read by the
+-- sensor. What is not known is NULL.
+
+-- include/cormorant/offsets_schema.h has the same two numbers.
+PRAGMA application_id = 0x434f524d; -- "CORM"
+PRAGMA user_version = 1;
+
+-- schema_version, built_at (when a row was last written, UTC), tool_version.
+CREATE TABLE meta (
+	key TEXT PRIMARY KEY NOT NULL,
+	value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- One set of offsets. Kernels that agree in every number share it.
+CREATE TABLE layout (
+	id INTEGER PRIMARY KEY,
+	-- of its fields, each a line "STRUCT.MEMBER OFFSET SIZE BIT_SHIFT\n", sorted by bytes
+	sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64)
+);
+
+-- What the kernel lacks has no row.
+CREATE TABLE layout_field (
+	layout_id INTEGER NOT NULL REFERENCES layout (id) ON DELETE CASCADE,
+	struct TEXT NOT NULL, -- "task_struct", or of an enumerator "enum pid_type"
+	member TEXT NOT NULL, -- "tgid", the enumerator, or '' for the struct itself
+	-- bytes from the struct's start, through anonymous structs; an enumerator's number
+	offset INTEGER NOT NULL CHECK (typeof(offset) = 'integer' AND offset >= 0),
+	-- bytes; 0 of a flexible array and of an enumerator
+	size INTEGER NOT NULL CHECK (typeof(size) = 'integer' AND size >= 0),
+	-- bits from offset's byte to a bit field; 0 of everything else
+	bit_shift INTEGER NOT NULL DEFAULT 0 CHECK (typeof(bit_shift) = 'integer'),
+	PRIMARY KEY (layout_id, struct, member)
+) WITHOUT ROWID;
+
+-- One kernel image. It is found by its build-id, else by (arch, release, version).
+CREATE TABLE kernel (
+	id INTEGER PRIMARY KEY,
+	build_id TEXT UNIQUE CHECK (build_id <> '' AND build_id NOT GLOB '*[^0-9a-f]*'),
+	arch TEXT CHECK (arch <> ''), -- uname -m
+	release TEXT CHECK (release <> ''), -- uname -r
+	version TEXT CHECK (version <> ''), -- uname -v
+	distro TEXT,
+	source TEXT, -- where the image came from: a path, a URL
+	package TEXT, -- the package it was in
+	sha256 TEXT, -- of the image's bytes, as they were read
+	package_sha256 TEXT, -- of the package, as the signed index states it
+	source_verified INTEGER NOT NULL DEFAULT 0, -- 1: the whole package was hashed, and agreed
+	built_at TEXT NOT NULL, -- when this row was made, UTC, RFC 3339
+	layout_id INTEGER NOT NULL REFERENCES layout (id),
+	CHECK (build_id IS NOT NULL OR release IS NOT NULL)
+);
+CREATE INDEX kernel_by_version ON kernel (release, version, arch);
+CREATE INDEX kernel_by_layout ON kernel (layout_id);
