@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe.h"
 #include "run.h"
 #include "version.h"
 
 static const char usage_text[] =
 	"usage: cormorant run [OPTION]...\n"
+	"       cormorant probe [--json] [OPTION]...\n"
+	"       cormorant capabilities [--ocsf] [OPTION]...\n"
 	"       cormorant --help | --version\n"
 	"\n"
 	"Watches every program that is executed on this host.\n"
@@ -126,7 +129,7 @@ static int print(const char *text)
 	return EXIT_DONE;
 }
 
-static int command_run(int argc, char **argv)
+static enum exit_status command_run(int argc, char **argv)
 {
 	struct run_options options = {0};
 	int option, err;
@@ -145,20 +148,30 @@ static int command_run(int argc, char **argv)
 	if (!options.sink_count)
 		options.sinks[options.sink_count++] = "stdout";
 	err = check_force(&options);
-	return err ? err : (int)run(&options);
+	return err ? (enum exit_status)err : run(&options);
 }
 
 int main(int argc, char **argv)
 {
+	static const struct {
+		const char *name;
+		enum exit_status (*run)(int argc, char **argv);
+	} commands[] = {
+		{"run", command_run},
+		{"probe", command_probe},
+		{"capabilities", command_capabilities},
+	};
 	const char *command = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(command, "--help") || !strcmp(command, "-h"))
 		return print(usage_text);
 	if (!strcmp(command, "--version") || !strcmp(command, "-V"))
 		return print("cormorant " CORMORANT_VERSION "\n");
-	if (!strcmp(command, "run")) {
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(command, commands[i].name))
+			continue;
 		argv[1] = argv[0]; /* getopt's messages begin with the program's name */
-		return command_run(argc - 1, argv + 1);
+		return commands[i].run(argc - 1, argv + 1);
 	}
 	if (!*command)
 		return usage_error("no command", "run is one");

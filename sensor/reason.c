@@ -202,7 +202,7 @@ enum loader_error reason_feature(struct loader_reason *r, enum feature_id id,
 			"mounted or not readable: mount it with `mount -t tracefs tracefs "
 			"/sys/kernel/tracing`, or use a variant without it");
 	return reason_set(r, LOADER_KERNEL_TOO_OLD,
-			  "cannot use %s: this kernel does not offer %s (%s): a newer kernel, or one "
-			  "configured for it, is needed for this variant",
-			  r->variant->name, feature_name(id), why);
+			  "this kernel does not offer %s: %s: a newer kernel, or one configured for "
+			  "it, is needed for this variant",
+			  feature_name(id), why);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -228,13 +229,21 @@ static enum exit_status open_sinks(struct run *run)
 	return EXIT_DONE;
 }
 
+/* One line for all variants in a row that have the same reason. */
 static void say_reasons(const struct loader_report *report)
 {
-	for (size_t i = 0; i < report->count; i++) {
+	size_t more;
+
+	for (size_t i = 0; i < report->count; i += 1 + more) {
 		const struct loader_reason *r = &report->reasons[i];
 
-		fprintf(stderr, "cormorant: %s%s%s [%s]\n", r->variant ? r->variant->name : "",
-			r->variant ? ": " : "", r->text, loader_error_str(r->error));
+		for (more = 0; i + more + 1 < report->count; more++)
+			if (strcmp(r->text, r[more + 1].text))
+				break;
+		fprintf(stderr, "cormorant: ");
+		if (r->variant)
+			fprintf(stderr, more ? "%s and %zu more: " : "%s: ", r->variant->name, more);
+		fprintf(stderr, "%s [%s]\n", r->text, loader_error_str(r->error));
 	}
 }
 
