@@ -201,13 +201,15 @@ static enum loader_error check_needs(struct loader *loader, struct loader_reason
 {
 	struct variant_needs needs = variant_needs(r->variant);
 	struct features *features = &loader->report->features;
-	enum loader_error error = need_all(features, needs.all, r);
+	enum loader_error error = LOADER_OK;
 
+	if (r->variant->access == ACCESS_MAP)
+		error = need_offsets(loader, r);
+	if (!error)
+		error = need_all(features, needs.all, r);
 	for (int i = 0; !error && i < 2; i++)
 		if (needs.any[i])
 			error = need_any(features, needs.any[i], r);
-	if (!error && r->variant->access == ACCESS_MAP)
-		error = need_offsets(loader, r);
 	return error;
 }
 

@@ -2,9 +2,10 @@
 #include "ocsf.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "version.h"
 
@@ -680,16 +681,16 @@ static void make_head(struct text *t, const struct host *host, const char *varia
 /* Without waiting: getrandom(2) blocks until an early boot has gathered enough to keep secrets. */
 static int random_seed(uint64_t *seed)
 {
-	FILE *f;
-	size_t n;
+	ssize_t n = getrandom(seed, sizeof(*seed), GRND_NONBLOCK);
+	int fd;
 
-	if (getrandom(seed, sizeof(*seed), GRND_NONBLOCK) == sizeof(*seed))
+	if (n == sizeof(*seed))
 		return 0;
-	f = fopen("/dev/urandom", "re");
-	n = f ? fread(seed, sizeof(*seed), 1, f) : 0;
-	if (f)
-		fclose(f);
-	return n ? 0 : -EIO;
+	fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, seed, sizeof(*seed));
+	if (fd >= 0)
+		close(fd);
+	return n == sizeof(*seed) ? 0 : -EIO;
 }
 
 struct ocsf *ocsf_open(const struct host *host, const char *variant)

@@ -219,7 +219,7 @@ static bool readable(const struct btf_type *type, __s64 size, const struct offse
 	/* kuid_t, kernel_cap_t; until 5.4 kernfs_node.id, a union of the number and its halves. */
 	if (btf_is_composite(type))
 		return size == item->size;
-	/* Before BTF 5.0 (kflag), the type of a bit field was an int of fewer bits. */
+	/* Before 5.0 (kflag) the type of a bit field was an int of fewer bits. */
 	if (btf_is_int(type) && (btf_int_offset(type) || btf_int_bits(type) != size * 8))
 		return false;
 	return !btf_is_array(type) && size >= item->size;
