@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "figures.h"
+#include "flow.h"
 #include "insn.h"
 #include "object.h"
 #include "rules.h"
@@ -73,7 +74,7 @@ static int check(const struct object *object, bool verbose)
 static void print_programs(const struct object *object, const struct figures *figures,
 			   bool markdown)
 {
-	struct table table = {.columns = 4};
+	struct table table = {.columns = 4, .left = 1};
 	const char *release;
 
 	while (figures_release(figures, table.columns - 4))
@@ -89,7 +90,7 @@ static void print_programs(const struct object *object, const struct figures *fi
 
 		table_add(&table, "%s", program->name);
 		table_add(&table, "%zu", program->insn_count);
-		table_add(&table, "%u", insns_stack(program->insns, program->insn_count));
+		table_add(&table, "%u", flow_stack(program->insns, program->insn_count));
 		table_add(&table, "%zu", helper_calls(program, -1));
 		for (size_t k = 0; (release = figures_release(figures, k)); k++)
 			table_add(&table, "%s", figures_get(figures, release, program->name));
@@ -147,7 +148,7 @@ static void add_map_size(struct table *table, const struct bpf_map *map)
 
 static void print_maps(const struct object *object, bool markdown)
 {
-	struct table table = {.columns = 6};
+	struct table table = {.columns = 6, .left = 2};
 	static const char *const head[] = {"map", "type", "key", "value", "entries", "bytes"};
 	const struct bpf_map *map = NULL;
 

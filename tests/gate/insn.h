@@ -12,18 +12,13 @@
 size_t insn_slots(const struct bpf_insn *insn);
 /* A jump, conditional or not, that stays in the program: its target is i + 1 + off. */
 bool insn_is_jump(const struct bpf_insn *insn);
+/* Nothing goes on behind it: a jump without condition, or the program's end. */
+bool insn_ends_way(const struct bpf_insn *insn);
 /* A call of a helper: its id is imm. */
 bool insn_is_helper_call(const struct bpf_insn *insn);
 /* A call of another BPF function, or of a kernel function. */
 bool insn_is_function_call(const struct bpf_insn *insn);
 /* What the instruction set of 4.4 lacks of this instruction, NULL if nothing. */
 const char *insn_beyond_v1(const struct bpf_insn *insn);
-
-/*
- * Bytes of stack the program may touch: the lowest offset from R10 in loads, stores and
- * address arithmetic. Addresses are followed through registers, not through memory, and
- * once: what a loop adds to an address in its second round is not seen.
- */
-unsigned insns_stack(const struct bpf_insn *insns, size_t count);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A BPF ELF as libbpf will load it: its programs with their instructions, and what
- * those refer to besides maps. Opening needs no kernel.
+ * those refer to. Opening needs no kernel.
  */
 #ifndef CORMORANT_GATE_OBJECT_H
 #define CORMORANT_GATE_OBJECT_H
@@ -14,9 +14,11 @@
 struct bpf_object;
 
 enum reference_kind {
+	REFERENCE_MAP,
 	REFERENCE_DATA,	    /* .data, .bss, .rodata: a global variable or a constant in memory */
 	REFERENCE_EXTERN,   /* __kconfig, __ksym: libbpf has to find it at load time */
 	REFERENCE_FUNCTION, /* another function's address, or a call of it */
+	REFERENCE_TYPE,	    /* a CO-RE relocation: a type of the running kernel, from its BTF */
 };
 
 struct reference {

@@ -6,11 +6,12 @@
 
 #include <linux/bpf.h>
 
+#include "flow.h"
 #include "insn.h"
 #include "object.h"
 
 enum {
-	/* BPF_MAXINSNS, below 5.2. */
+	/* BPF_MAXINSNS, below 5.2. 4.4.155 takes one less, 4.14.67 all of them. */
 	INSNS_MAX = 4096,
 	/* MAX_BPF_STACK, on every kernel. */
 	STACK_MAX = 512,
@@ -89,14 +90,14 @@ static void find_too_many_insns(const struct program *program, struct fault *fau
 
 static void find_too_much_stack(const struct program *program, struct fault *fault)
 {
-	unsigned bytes = insns_stack(program->insns, program->insn_count);
+	unsigned bytes = flow_stack(program->insns, program->insn_count);
 
 	if (bytes > STACK_MAX)
 		fault_add(fault, "%u bytes of stack, more than %d", bytes, STACK_MAX);
 }
 
 static void find_references(const struct program *program, enum reference_kind kind,
-			    struct fault *fault)
+			    const char *what, struct fault *fault)
 {
 	for (size_t i = 0; i < program->reference_count; i++) {
 		const struct reference *reference = &program->references[i];
@@ -104,19 +105,24 @@ static void find_references(const struct program *program, enum reference_kind k
 		/* Calls are found as instructions: those within a section have no relocation. */
 		if (reference->kind == kind &&
 		    !insn_is_function_call(&program->insns[reference->insn]))
-			fault_add(fault, "refers to %s at instruction %zu", reference->name,
-				  reference->insn);
+			fault_add(fault, "refers to %s %s at instruction %zu", what,
+				  reference->name, reference->insn);
 	}
 }
 
 static void find_data(const struct program *program, struct fault *fault)
 {
-	find_references(program, REFERENCE_DATA, fault);
+	find_references(program, REFERENCE_DATA, "global data,", fault);
 }
 
 static void find_externs(const struct program *program, struct fault *fault)
 {
-	find_references(program, REFERENCE_EXTERN, fault);
+	find_references(program, REFERENCE_EXTERN, "the extern", fault);
+}
+
+static void find_core_relocations(const struct program *program, struct fault *fault)
+{
+	find_references(program, REFERENCE_TYPE, "the kernel's type", fault);
 }
 
 static void find_calls(const struct program *program, struct fault *fault)
@@ -126,17 +132,19 @@ static void find_calls(const struct program *program, struct fault *fault)
 	for (size_t i = 0; i < program->insn_count; i += insn_slots(&insns[i]))
 		if (insn_is_function_call(&insns[i]))
 			fault_add(fault, "calls a function at instruction %zu", i);
-	find_references(program, REFERENCE_FUNCTION, fault);
+	find_references(program, REFERENCE_FUNCTION, "the function", fault);
 }
 
-static void find_jumps_back(const struct program *program, struct fault *fault)
+static void find_loops(const struct program *program, struct fault *fault)
 {
-	const struct bpf_insn *insns = program->insns;
+	struct flow flow;
 
-	for (size_t i = 0; i < program->insn_count; i += insn_slots(&insns[i]))
-		if (insn_is_jump(&insns[i]) && insns[i].off < 0)
-			fault_add(fault, "jumps back at instruction %zu, to %lld", i,
-				  (long long)i + 1 + insns[i].off);
+	flow_read(&flow, program->insns, program->insn_count);
+	if (flow.loops)
+		fault_add(fault, "loops from instruction %zu back to %zu", flow.loop_from,
+			  flow.loop_to);
+	fault->count = flow.loops;
+	flow_free(&flow);
 }
 
 static void find_newer_insns(const struct program *program, struct fault *fault)
@@ -180,9 +188,14 @@ static const struct rule rules[] = {
 	 "make it a constant in the code (no array, no string literal), or keep it in a map"},
 	{find_externs, false, "libbpf has to find it on every host, or the whole ELF does not load",
 	 "let the loader write what is to be known into the map of settings"},
+	{find_core_relocations, false,
+	 "kernels without BTF have no answer to a CO-RE relocation, and refuse what libbpf leaves "
+	 "in its place",
+	 "make what chooses the access a constant that clang can see (nothing in memory that a "
+	 "helper is given the address of), or name the program ..._core"},
 	{find_calls, false, "kernels below 4.16 have no BPF-to-BPF calls",
 	 "make the function static __always_inline"},
-	{find_jumps_back, false, "verifiers below 5.3 take it for a loop without an end",
+	{find_loops, false, "verifiers below 5.3 refuse a loop, even one that ends",
 	 "unroll the loop, or make each round a tail call"},
 	{find_newer_insns, true, "4.4 knows nothing beyond ISA v1",
 	 "compile with -mcpu=v1, and look for inline assembly and __sync_ builtins"},

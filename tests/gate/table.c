@@ -35,10 +35,10 @@ static void print_rule(const struct table *table)
 	for (size_t column = 0; column < table->columns; column++) {
 		int width = column_width(table, column);
 
-		printf("|%c", column ? '-' : ':');
+		printf("|%c", column < table->left ? ':' : '-');
 		for (int i = 0; i < width; i++)
 			putchar('-');
-		putchar(column ? ':' : '-');
+		putchar(column < table->left ? '-' : ':');
 	}
 	puts("|");
 }
@@ -51,7 +51,7 @@ void table_print(const struct table *table, bool markdown)
 
 		if (markdown || column)
 			printf("%s", !markdown ? "  " : column ? " | " : "| ");
-		printf("%*s", column ? width : -width, table->cells[i]);
+		printf("%*s", column < table->left ? -width : width, table->cells[i]);
 		if (column + 1 < table->columns)
 			continue;
 		puts(markdown ? " |" : "");
