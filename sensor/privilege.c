@@ -20,11 +20,6 @@ static bool held(unsigned capability)
 	return capng_have_capability(CAPNG_EFFECTIVE, capability);
 }
 
-bool privilege_admin(void)
-{
-	return !capng_get_caps_process() && held(CAP_SYS_ADMIN);
-}
-
 /* PR_CAPBSET_READ fails for a capability that this kernel does not know. */
 static bool known(unsigned long capability)
 {
@@ -66,21 +61,22 @@ bool privilege_lockdown(char *mode, size_t size)
 	return !strcmp(mode, "confidentiality");
 }
 
-int privilege_drop(void)
+int privilege_drop(bool perf_events)
 {
 	/* bpf(2): with unprivileged_bpf_disabled even reading a map by descriptor wants one. */
-	unsigned keep[] = {CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH};
-	bool had[3], bounds;
+	unsigned keep[] = {CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_PERFMON};
+	int count = perf_events ? 4 : 3;
+	bool had[4], bounds;
 
 	if (capng_get_caps_process())
 		return -EINVAL;
 	if (!known(CAP_BPF) || !held(CAP_BPF))
 		keep[0] = CAP_SYS_ADMIN;
-	for (int i = 0; i < 3; i++)
-		had[i] = held(keep[i]);
+	for (int i = 0; i < count; i++)
+		had[i] = known(keep[i]) && held(keep[i]);
 	bounds = held(CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < count; i++)
 		if (had[i])
 			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, keep[i]);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

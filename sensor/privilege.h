@@ -12,9 +12,6 @@
  */
 bool privilege_missing(char *missing, size_t size);
 
-/* True if CAP_SYS_ADMIN is held. */
-bool privilege_admin(void);
-
 /*
  * True if the kernel is locked down so far that BPF may not read its memory, which only
  * "confidentiality" forbids; mode then names it.
@@ -22,9 +19,10 @@ bool privilege_admin(void);
 bool privilege_lockdown(char *mode, size_t size);
 
 /*
- * Once attached: keeps only what reading maps and other users' /proc needs, for good.
- * Returns 0 or a negative errno.
+ * Once attached: keeps only what reading maps and other users' /proc needs, for good; with
+ * perf_events also what opens a perf buffer for a CPU that comes online. Returns 0 or a
+ * negative errno.
  */
-int privilege_drop(void);
+int privilege_drop(bool perf_events);
 
 #endif

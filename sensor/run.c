@@ -466,7 +466,7 @@ static enum exit_status start(struct run *run)
 			strerror(-err));
 		return EXIT_FAILED;
 	}
-	err = privilege_drop();
+	err = privilege_drop(variant->transport == TRANSPORT_PERFBUF);
 	if (err) {
 		fprintf(stderr,
 			"cormorant: cannot give up privileges: %s: run it without a filter on "
