@@ -14,7 +14,7 @@ void flow_next(const struct bpf_insn *insns, size_t count, size_t i, size_t next
 	const struct bpf_insn *insn = &insns[i];
 	size_t target = i + 1 + (size_t)insn->off;
 
-	next[0] = insn_ends_way(insn) ? NOWHERE : i + insn_slots(insn);
+	next[0] = insn_ends_way(insn) ? NOWHERE : i + 1;
 	next[1] = insn_is_jump(insn) ? target : NOWHERE;
 	for (int way = 0; way < 2; way++)
 		if (next[way] >= count)
@@ -162,7 +162,7 @@ static int64_t frame_step(struct frame *frame, const struct bpf_insn *insn)
 	case BPF_ALU:
 	case BPF_ALU64: frame_alu(frame, insn); return frame->at[insn->dst_reg];
 	case BPF_LD:
-		if (insn_slots(insn) == 2)
+		if (insn->code == (BPF_LD | BPF_IMM | BPF_DW))
 			frame->at[insn->dst_reg] = NO_ADDRESS;
 		return NO_ADDRESS;
 	case BPF_LDX:

@@ -32,7 +32,7 @@ static size_t helper_calls(const struct program *program, int id)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < program->insn_count; i += insn_slots(&program->insns[i]))
+	for (size_t i = 0; i < program->insn_count; i++)
 		if (insn_is_helper_call(&program->insns[i]) &&
 		    (id < 0 || program->insns[i].imm == id))
 			count++;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "insn.h"
 
+#include <stddef.h>
+
 /* Later than some build machine's <linux/bpf.h>. */
 enum { MODE_MEMSX = 0x80, OP_JCOND = 0xe0, SOURCE_KFUNC = 2 };
-
-size_t insn_slots(const struct bpf_insn *insn)
-{
-	return insn->code == (BPF_LD | BPF_IMM | BPF_DW) ? 2 : 1;
-}
 
 static bool is_jump_class(const struct bpf_insn *insn)
 {

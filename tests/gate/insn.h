@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What BPF instructions are and do, as far as the rules of rules.c ask. */
+/*
+ * What BPF instructions are and do, as far as the rules of rules.c ask. The second slot
+ * of a 64-bit constant, of code 0, passes for an instruction that does nothing.
+ */
 #ifndef CORMORANT_GATE_INSN_H
 #define CORMORANT_GATE_INSN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include <linux/bpf.h>
 
-/* 2 of a 64-bit constant, whose second slot is no instruction of its own; else 1. */
-size_t insn_slots(const struct bpf_insn *insn);
 /* A jump, conditional or not, that stays in the program: its target is i + 1 + off. */
 bool insn_is_jump(const struct bpf_insn *insn);
 /* Nothing goes on behind it: a jump without condition, or the program's end. */

@@ -11,8 +11,8 @@
 #include "object.h"
 
 enum {
-	/* BPF_MAXINSNS, below 5.2. 4.4.155 takes one less, 4.14.67 all of them. */
-	INSNS_MAX = 4096,
+	/* BPF_MAXINSNS, below 5.2, is 4,096; 4.4.155 takes one less, 4.14.67 all of them. */
+	INSNS_MAX = 4095,
 	/* MAX_BPF_STACK, on every kernel. */
 	STACK_MAX = 512,
 	/* Helpers 1 to 16 are in every kernel that attaches a kprobe program, 4.4 too. */
@@ -129,7 +129,7 @@ static void find_calls(const struct program *program, struct fault *fault)
 {
 	const struct bpf_insn *insns = program->insns;
 
-	for (size_t i = 0; i < program->insn_count; i += insn_slots(&insns[i]))
+	for (size_t i = 0; i < program->insn_count; i++)
 		if (insn_is_function_call(&insns[i]))
 			fault_add(fault, "calls a function at instruction %zu", i);
 	find_references(program, REFERENCE_FUNCTION, "the function", fault);
@@ -152,7 +152,7 @@ static void find_newer_insns(const struct program *program, struct fault *fault)
 	const struct bpf_insn *insns = program->insns;
 	const char *what;
 
-	for (size_t i = 0; i < program->insn_count; i += insn_slots(&insns[i])) {
+	for (size_t i = 0; i < program->insn_count; i++) {
 		what = insn_beyond_v1(&insns[i]);
 		if (what)
 			fault_add(fault, "%s at instruction %zu", what, i);
@@ -163,7 +163,7 @@ static void find_newer_helpers(const struct program *program, struct fault *faul
 {
 	const struct bpf_insn *insns = program->insns;
 
-	for (size_t i = 0; i < program->insn_count; i += insn_slots(&insns[i]))
+	for (size_t i = 0; i < program->insn_count; i++)
 		if (insn_is_helper_call(&insns[i]) && !helper_allowed(insns[i].imm))
 			fault_add(fault, "calls helper %d, bpf_%s, at instruction %zu",
 				  insns[i].imm, helper_name(insns[i].imm), i);
