@@ -177,10 +177,11 @@ static enum loader_error need_all(struct features *features, uint64_t needs,
 	return LOADER_OK;
 }
 
-/* One of several is enough; the reason is the first one's. */
+/* One of several is enough. Without tracefs its mounting may mend it; else the reason is the last one's. */
 static enum loader_error need_any(struct features *features, uint64_t needs,
 				  struct loader_reason *r)
 {
+	const struct feature *tracefs = feature_get(features, FEATURE_TRACEFS);
 	enum loader_error error = LOADER_OK;
 
 	for (int id = 0; id < FEATURE_COUNT; id++) {
@@ -191,9 +192,10 @@ static enum loader_error need_any(struct features *features, uint64_t needs,
 		feature = feature_get(features, (enum feature_id)id);
 		if (feature->answer != FEATURE_NO)
 			return LOADER_OK;
-		if (!error)
-			error = reason_feature(r, (enum feature_id)id, feature);
+		error = reason_feature(r, (enum feature_id)id, feature);
 	}
+	if (needs & (1ULL << FEATURE_KPROBE_TRACEFS) && tracefs->answer == FEATURE_NO)
+		return reason_feature(r, FEATURE_TRACEFS, tracefs);
 	return error;
 }
 
@@ -447,6 +449,7 @@ enum loader_error loader_open(const struct loader_options *options, struct loade
 	enum loader_error error = LOADER_FAILED;
 
 	memset(report, 0, sizeof(*report));
+	reason_listen_end(); /* libbpf prints nothing by itself */
 	if (!loader || !offsets)
 		goto out;
 	loader->options = options;

@@ -2,14 +2,10 @@
 #include "object.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
 #include "exec.skel.h"
@@ -30,47 +26,58 @@ static bool lacks(struct features *features, enum feature_id id)
 	return feature_get(features, id)->answer == FEATURE_NO;
 }
 
-/* ------------------------------------------------------------------------ BTF */
+/* -------------------------------------------------------------------- the ELF */
 
 /*
  * libbpf wants the kernel's types as soon as an ELF has CO-RE relocations, even if the
- * programs that have them are not loaded. Where they are, naming their file also keeps
- * it from listing the modules' types, which takes CAP_SYS_ADMIN; where they are not, or
- * not needed, an empty list of types will do.
+ * programs that have them are not loaded. For the other variants the section that holds
+ * them gets a name that libbpf does not know.
  */
-static int empty_btf(void)
+static int hide_relocations(char *elf, size_t size)
 {
-	struct btf *btf = btf__new_empty();
-	const void *data;
-	__u32 size;
-	int fd = -1;
+	static const char name[] = ".BTF.ext";
+	char *at = memmem(elf, size, name, sizeof(name));
 
-	data = btf ? btf__raw_data(btf, &size) : NULL;
-	if (data)
-		fd = memfd_create("btf", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, data, size) != (ssize_t)size) {
-		close(fd);
-		fd = -1;
-	}
-	btf__free(btf);
-	return fd;
+	if (!at)
+		return -EINVAL;
+	at[1] = 'x';
+	return 0;
 }
 
-/* The file is read at load time, by its name: a memfd stays open until then. */
-static int open_skeleton(struct object *object, const struct variant *variant)
+/*
+ * Naming the file of the kernel's types keeps libbpf from listing the modules' types, too,
+ * which takes CAP_SYS_ADMIN. The copy of the ELF stays: the object points into it.
+ */
+static int open_elf(struct object *object, const struct variant *variant)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options);
-	char path[64] = "/sys/kernel/btf/vmlinux";
+	LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "exec_bpf");
+	const void *elf;
+	size_t size;
+	int err = 0;
 
-	if (variant->access != ACCESS_CORE) {
-		object->btf = empty_btf();
-		if (object->btf < 0)
-			return -errno;
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", object->btf);
-	}
-	options.btf_custom_path = path;
-	object->skel = exec_bpf__open_opts(&options);
-	return object->skel ? 0 : -errno;
+	elf = exec_bpf__elf_bytes(&size);
+	object->elf = malloc(size);
+	if (!object->elf)
+		return -ENOMEM;
+	memcpy(object->elf, elf, size);
+	if (variant->access == ACCESS_CORE)
+		options.btf_custom_path = "/sys/kernel/btf/vmlinux";
+	else
+		err = hide_relocations(object->elf, size);
+	if (err)
+		return err;
+	object->bpf = bpf_object__open_mem(object->elf, size, &options);
+	return object->bpf ? 0 : -errno;
+}
+
+static struct bpf_program *program_of(const struct object *object, const char *name)
+{
+	return bpf_object__find_program_by_name(object->bpf, name);
+}
+
+static struct bpf_map *map_of(const struct object *object, const char *name)
+{
+	return bpf_object__find_map_by_name(object->bpf, name);
 }
 
 /* ------------------------------------------------------------------- programs */
@@ -126,7 +133,7 @@ static void spoil(struct bpf_insn *insns, const struct variant *variant)
 /* Turns a program on, as the type of the hook. */
 static int choose_program(struct object *object, const struct object_plan *plan, const char *name)
 {
-	struct bpf_program *program = bpf_object__find_program_by_name(object->skel->obj, name);
+	struct bpf_program *program = program_of(object, name);
 	size_t count = program ? bpf_program__insn_cnt(program) : 0;
 	struct bpf_insn *insns;
 	int err;
@@ -154,7 +161,7 @@ static int choose_programs(struct object *object, const struct object_plan *plan
 	struct bpf_program *program;
 	int err;
 
-	bpf_object__for_each_program (program, object->skel->obj)
+	bpf_object__for_each_program (program, object->bpf)
 		bpf_program__set_autoload(program, false);
 	err = choose_program(object, plan, programs->entry);
 	for (int i = 0; !err && i < STAGE_COUNT; i++) {
@@ -162,7 +169,7 @@ static int choose_programs(struct object *object, const struct object_plan *plan
 
 		/* One program can stand at two stages. */
 		if (name && !bpf_program__autoload(
-				    bpf_object__find_program_by_name(object->skel->obj, name)))
+				    program_of(object, name)))
 			err = choose_program(object, plan, name);
 	}
 	return err;
@@ -174,18 +181,18 @@ static int choose_maps(struct object *object, const struct object_plan *plan)
 {
 	bool ring = plan->variant->transport == TRANSPORT_RINGBUF;
 	__u32 cpus = (__u32)plan->cpus;
-	int err = bpf_map__set_autocreate(object->skel->maps.ring, ring);
+	int err = bpf_map__set_autocreate(map_of(object, "ring"), ring);
 
 	if (!err)
-		err = bpf_map__set_autocreate(object->skel->maps.events, !ring);
+		err = bpf_map__set_autocreate(map_of(object, "events"), !ring);
 	if (!err && ring)
-		err = bpf_map__set_max_entries(object->skel->maps.ring, (__u32)plan->ring_bytes);
+		err = bpf_map__set_max_entries(map_of(object, "ring"), (__u32)plan->ring_bytes);
 	if (!err && !ring)
-		err = bpf_map__set_max_entries(object->skel->maps.events, cpus);
+		err = bpf_map__set_max_entries(map_of(object, "events"), cpus);
 	if (!err)
-		err = bpf_map__set_max_entries(object->skel->maps.counters, cpus);
+		err = bpf_map__set_max_entries(map_of(object, "counters"), cpus);
 	if (!err)
-		err = bpf_map__set_max_entries(object->skel->maps.scratch, cpus);
+		err = bpf_map__set_max_entries(map_of(object, "scratch"), cpus);
 	return err;
 }
 
@@ -200,7 +207,7 @@ static int fill_settings(const struct object *object, const struct object_plan *
 		settings.offsets = *plan->offsets;
 	else
 		offsets_clear(&settings.offsets);
-	return bpf_map_update_elem(bpf_map__fd(object->skel->maps.settings), &zero, &settings,
+	return bpf_map_update_elem(bpf_map__fd(map_of(object, "settings")), &zero, &settings,
 				   BPF_ANY) ?
 		       -errno :
 		       0;
@@ -208,13 +215,12 @@ static int fill_settings(const struct object *object, const struct object_plan *
 
 static int fill_stages(const struct object *object, const struct variant_programs *programs)
 {
-	int map = bpf_map__fd(object->skel->maps.stages), fd;
+	int map = bpf_map__fd(map_of(object, "stages")), fd;
 
 	for (__u32 i = 0; i < STAGE_COUNT; i++) {
 		if (!programs->stages[i])
 			continue;
-		fd = bpf_program__fd(bpf_object__find_program_by_name(object->skel->obj,
-								      programs->stages[i]));
+		fd = bpf_program__fd(program_of(object, programs->stages[i]));
 		if (bpf_map_update_elem(map, &i, &fd, BPF_ANY))
 			return -errno;
 	}
@@ -228,35 +234,33 @@ int object_load(struct object *object, const struct object_plan *plan)
 	struct variant_programs programs;
 	int err;
 
-	*object = (struct object){.btf = -1};
+	*object = (struct object){0};
 	variant_programs(plan->variant, plan->parts, plan->retprobe, &programs);
 	object->clock_boot = !lacks(plan->features, FEATURE_HELPER_BOOT_NS);
-	err = open_skeleton(object, plan->variant);
+	err = open_elf(object, plan->variant);
 	if (!err)
 		err = choose_programs(object, plan, &programs);
 	if (!err)
 		err = choose_maps(object, plan);
 	if (!err)
-		err = exec_bpf__load(object->skel);
+		err = bpf_object__load(object->bpf);
 	if (!err)
 		err = fill_settings(object, plan);
 	if (!err)
 		err = fill_stages(object, &programs);
 	if (err)
 		return err;
-	object->entry = bpf_program__fd(
-		bpf_object__find_program_by_name(object->skel->obj, programs.entry));
-	object->counters = bpf_map__fd(object->skel->maps.counters);
+	object->entry = bpf_program__fd(program_of(object, programs.entry));
+	object->counters = bpf_map__fd(map_of(object, "counters"));
 	object->buffer = bpf_map__fd(plan->variant->transport == TRANSPORT_RINGBUF ?
-					     object->skel->maps.ring :
-					     object->skel->maps.events);
+					     map_of(object, "ring") :
+					     map_of(object, "events"));
 	return 0;
 }
 
 void object_close(struct object *object)
 {
-	exec_bpf__destroy(object->skel);
-	if (object->btf > 0)
-		close(object->btf);
-	*object = (struct object){.btf = -1};
+	bpf_object__close(object->bpf);
+	free(object->elf);
+	*object = (struct object){0};
 }

@@ -10,7 +10,7 @@
 #include "offsets.h"
 #include "variant.h"
 
-struct exec_bpf;
+struct bpf_object;
 
 struct object_plan {
 	const struct variant *variant;
@@ -24,9 +24,9 @@ struct object_plan {
 };
 
 struct object {
-	struct exec_bpf *skel;
-	int btf;      /* types for libbpf, while loading */
-	int entry;    /* descriptors; owned by skel */
+	struct bpf_object *bpf;
+	char *elf;    /* what bpf was opened from */
+	int entry;    /* descriptors; owned by bpf */
 	int counters; /* keyed by CPU, struct exec_counters */
 	int buffer;   /* the ring or the perf event array */
 	bool clock_boot;

@@ -206,16 +206,16 @@ static int check_file(const struct reader *r)
 /* A file beside it that begins with something: SQLite zeroes or removes what is done with. */
 static bool has_beside(const struct reader *r, const char *suffix)
 {
-	char *name = NULL;
-	FILE *f = NULL;
+	char *name = NULL, first = 0;
 	bool has;
+	int fd;
 
 	if (asprintf(&name, "%s%s", r->path, suffix) < 0)
 		return false;
-	f = fopen(name, "re");
-	has = f && fgetc(f) > 0;
-	if (f)
-		fclose(f);
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	has = fd >= 0 && read(fd, &first, 1) == 1 && first;
+	if (fd >= 0)
+		close(fd);
 	free(name);
 	return has;
 }

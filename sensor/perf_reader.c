@@ -62,9 +62,10 @@ static int watch(const struct perf_reader *reader, int fd, int from)
 /* --------------------------------------------------------------------- events */
 
 /*
- * The event is on from the start. Every sample wakes: the kernel has nothing between
- * that and once for so many. It costs the program an interrupt to its own CPU, but the
- * reader nothing as long as it does not wait.
+ * The event is on from the start. Every sample wakes: the kernel knows nothing between that
+ * and once for so many, which would leave the last ones unread on a quiet host. A reader
+ * that is busy or leaves the buffer alone is not disturbed; the program pays for it, with
+ * an interrupt to its own CPU.
  */
 static int event_open(int cpu)
 {
@@ -103,7 +104,7 @@ static uint64_t event_running_ns(int fd)
 static bool event_alive(int fd, int fresh)
 {
 	const struct timespec step = {.tv_nsec = 1000000};
-	uint64_t start = event_running_ns(fresh), before = event_running_ns(fd);
+	uint64_t before = event_running_ns(fd), start = event_running_ns(fresh);
 
 	for (int i = 0; i < 25 && event_running_ns(fresh) == start; i++)
 		nanosleep(&step, NULL);

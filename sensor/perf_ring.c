@@ -168,7 +168,7 @@ static uint32_t sample_sequence(const struct perf_ring *ring, const struct sampl
 /* The part alone makes sense. Its sample may be longer than it says, but not shorter. */
 static bool part_valid(const struct process_exec_event *head, const struct sample *sample)
 {
-	if (head->parts > PARTS_MAX || head->part >= head->parts || head->length > sample->size)
+	if (head->parts > PARTS_MAX || head->length > sample->size)
 		return false;
 	if (head->part == 0)
 		return head->length == sizeof(struct exec_record);

@@ -198,9 +198,8 @@ enum loader_error reason_feature(struct loader_reason *r, enum feature_id id,
 	if (id == FEATURE_TRACEFS)
 		return reason_set(
 			r, LOADER_NO_TRACEFS,
-			"cannot attach to the tracepoint sched_process_exec: tracefs is not "
-			"mounted or not readable: mount it with `mount -t tracefs tracefs "
-			"/sys/kernel/tracing`, or use a variant without it");
+			"cannot attach without tracefs: it is not mounted or not readable: mount it "
+			"with `mount -t tracefs tracefs /sys/kernel/tracing`");
 	return reason_set(r, LOADER_KERNEL_TOO_OLD,
 			  "this kernel does not offer %s: %s: a newer kernel, or one configured for "
 			  "it, is needed for this variant",
