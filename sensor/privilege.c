@@ -61,10 +61,26 @@ bool privilege_lockdown(char *mode, size_t size)
 	return !strcmp(mode, "confidentiality");
 }
 
+/*
+ * Debian's and Ubuntu's kernels have a level 3, and a 4, of kernel.perf_event_paranoid, at
+ * which CAP_PERFMON does not do.
+ */
+static unsigned perf_capability(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int level = 0;
+
+	if (f && fscanf(f, "%d", &level) != 1)
+		level = 0;
+	if (f)
+		fclose(f);
+	return level > 2 ? CAP_SYS_ADMIN : CAP_PERFMON;
+}
+
 int privilege_drop(bool perf_events)
 {
 	/* bpf(2): with unprivileged_bpf_disabled even reading a map by descriptor wants one. */
-	unsigned keep[] = {CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_PERFMON};
+	unsigned keep[] = {CAP_BPF, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, perf_capability()};
 	int count = perf_events ? 4 : 3;
 	bool had[4], bounds;
 

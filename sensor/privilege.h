@@ -20,8 +20,8 @@ bool privilege_lockdown(char *mode, size_t size);
 
 /*
  * Once attached: keeps only what reading maps and other users' /proc needs, for good; with
- * perf_events also what opens a perf buffer for a CPU that comes online. Returns 0 or a
- * negative errno.
+ * perf_events also what opens a perf buffer for a CPU that comes online: CAP_PERFMON, or
+ * CAP_SYS_ADMIN where perf_event_paranoid is above 2. Returns 0 or a negative errno.
  */
 int privilege_drop(bool perf_events);
 
