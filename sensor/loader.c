@@ -580,6 +580,7 @@ static uint64_t lost_on(const struct loader *loader, int cpu)
 int loader_counters(struct loader *loader, struct counters *counters, bool ended)
 {
 	int err = read_per_cpu(loader);
+	uint64_t known;
 
 	if (err)
 		return err;
@@ -590,7 +591,9 @@ int loader_counters(struct loader *loader, struct counters *counters, bool ended
 	}
 	counters->hook_missed =
 		recursion_misses(loader) + loader->hook_missed + hook_missed(&loader->hook);
-	counters->pending_kernel = counters->attempted - counters->received - counters->lost_kernel;
+	known = counters->received + counters->lost_kernel;
+	/* More than was attempted only if somebody else writes to the buffer. */
+	counters->pending_kernel = counters->attempted > known ? counters->attempted - known : 0;
 	if (ended && loader->perf) {
 		counters->lost_kernel += counters->pending_kernel;
 		counters->pending_kernel = 0;

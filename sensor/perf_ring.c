@@ -327,12 +327,15 @@ static void join_argv(struct exec_record *record, size_t len)
 		section_set(record, SECTION_ARGV, len, len < record->facts.argv_bytes);
 }
 
-/* The string begins the part. One that is longer is cut, and ends in a NUL all the same. */
+/*
+ * The string begins the part. One that is longer is cut, and ends in a NUL all the same. An
+ * empty one could not be read: execve takes no empty name.
+ */
 static void join_filename(struct exec_record *record, uint8_t *name, size_t n)
 {
 	const uint8_t *end = n ? memchr(name, 0, n) : NULL;
 
-	if (!n)
+	if (!n || end == name)
 		return;
 	name[n] = 0;
 	section_set(record, SECTION_FILENAME, end ? (size_t)(end - name) + 1 : n + 1, !end);
