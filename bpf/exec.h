@@ -391,7 +391,8 @@ enum { ARGC_MAX = 1 << 22 };
  * The same without offsets: the new program's stack begins with argc, argv[], NULL,
  * envp[], NULL and the auxiliary vector; the strings behind stand in that order, too, and
  * the file name follows them (fs/binfmt_elf.c, create_elf_tables; fs/exec.c, do_execve).
- * An image with words of 4 bytes has argv[0] in the upper half of the first 8.
+ * An image with words of 4 bytes has argv[0] in the upper half of the first 8; if it has
+ * no argument (possible below 5.18), what follows the first 8 is not a NULL of 8 bytes.
  */
 static __always_inline void find_args_on_stack(struct run *run, struct scratch *s,
 					       __u64 kernel_stack)
@@ -403,7 +404,7 @@ static __always_inline void find_args_on_stack(struct run *run, struct scratch *
 	if (!sp)
 		return;
 	argc = stack_word(run, sp, 0, 0, &ok);
-	narrow = argc >> 32 != 0;
+	narrow = argc >> 32 || (!argc && stack_word(run, sp, 1, 0, &ok));
 	argc &= 0xffffffff;
 	argv = stack_word(run, sp, 1, narrow, &ok);
 	end = stack_word(run, sp, argc + 1, narrow, &ok);

@@ -424,6 +424,10 @@ static void add_degradations(const struct capability *c, struct text *reasons)
 		add_reason(reasons, "records come in parts, as helpers of this kernel take no "
 				    "memory of maps: they have no paths, and little of the name "
 				    "that was executed");
+	if (c->report.picked->attach == ATTACH_TP)
+		add_reason(reasons, "attached to a tracepoint: below 5.16 the kernel calls no program "
+				    "for an exec with a file name of over about 2,000 bytes, which "
+				    "is then neither seen nor counted");
 	if (offsets_by_release(&c->report))
 		add_reason(reasons, "the struct offsets were found by the kernel's release only: "
 				    "another build may have others");
