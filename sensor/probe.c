@@ -308,7 +308,8 @@ static void put_word(struct table *t, struct slice word)
 	text_clear(&t->word);
 	text_json_escaped(&t->word, word, &budget);
 	n = characters(&t->word);
-	if (!t->first && t->column + 1 + n > t->width)
+	/* One column stays for what may be glued behind it. */
+	if (!t->first && t->column + 1 + n >= t->width)
 		go_to(t, t->indent);
 	if (!t->first) {
 		text_char(t->out, ' ');
