@@ -34,6 +34,8 @@ enum {
 	 * unless that CPU stood still within the program (an emulated or stolen CPU).
 	 */
 	WINDOW_NS = 5000000,
+	/* NR_CPUS is at most this (CONFIG_MAXSMP). */
+	CPUS_MAX = 8192,
 	/* How often CPUs without a buffer are looked for. */
 	CHECK_NS = 1000000000,
 };
@@ -79,11 +81,13 @@ static void raise_memlock(void)
 static int cpus_of_proc(void)
 {
 	FILE *f = fopen("/proc/stat", "re");
-	char line[4096];
+	char line[4096], digit[2];
 	int cpu, cpus = 0;
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "cpu%d ", &cpu) == 1 && cpu >= cpus)
+		/* The first line's "cpu  NUMBER" is the sum of all. */
+		if (sscanf(line, "cpu%1[0-9]", digit) == 1 && sscanf(line, "cpu%d", &cpu) == 1 &&
+		    cpu >= cpus && cpu < CPUS_MAX)
 			cpus = cpu + 1;
 	if (f)
 		fclose(f);
