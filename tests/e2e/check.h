@@ -11,8 +11,14 @@
 
 struct check {
 	struct json_object *event;
+	bool knows_less;	/* the sensor's variant: an attribute may be absent unless every variant must know it */
 	unsigned int wrong;
 };
+
+/* Dotted paths of what every variant must know, NULL behind the last. */
+extern const char *const check_must_know[];
+/* Whether an attribute may be absent in a variant that knows less. */
+bool check_may_be_absent(const struct check *c, const char *path);
 
 __attribute__((format(printf, 3, 4))) void check_wrong(struct check *c, const char *path, const char *format, ...);
 /* An expected NULL means: the attribute is absent. */
@@ -29,6 +35,7 @@ void check_bytes(struct check *c, const char *path, const char *base64_path, con
 void check_command_line(struct check *c, const char *path, const struct byte_list *argv);
 /* An event's string against the bytes it stands for, replacement characters allowed for. */
 bool check_same(const char *got, const struct bytes *expected);
+void check_show_event(struct json_object *event);
 /* Fails the test, with the event, if anything was wrong. */
 void check_done(struct check *c);
 

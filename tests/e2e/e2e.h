@@ -15,15 +15,18 @@
 #include "subject.h"
 #include "workspace.h"
 
-/* A way to attach, each of which serves the whole main group once. */
+/* A variant of the sensor, or the sensor's own choice. The main group runs once for each of E2E_VARIANTS. */
 struct variant {
-	const char *attach;
-	bool needs_tracefs;
+	char name[64];		/* exec.ATTACH.TRANSPORT.ACCESS, or "auto" */
+	char attach[16], transport[16], access[16];	/* "" with "auto" */
+	bool must_run;		/* no reason not to is good enough */
 };
 
 struct e2e {
 	struct workspace ws;
-	const struct variant *variant;
+	struct variant variant;		/* of the main group */
+	bool ready;			/* its sensor runs */
+	bool knows_less;		/* it may leave attributes out */
 	struct sensor sensor;		/* of the main group */
 	struct event_log log;		/* its events */
 	struct subject *subjects;	/* of the running test, released when it ends */
@@ -50,7 +53,13 @@ int e2e_test_teardown(void **state);
 		skip();                                \
 	} while (0)
 
+/* The running kernel is older than this. */
+bool e2e_kernel_before(int major, int minor);
+/* tracefs is all there is to attach with on this kernel: no raw tracepoints, no PMU for kprobes. */
+bool e2e_needs_tracefs(void);
+
 extern const struct e2e_tests e2e_argv_tests, e2e_identity_tests, e2e_namespace_tests, e2e_file_tests,
-	e2e_process_tests, e2e_cgroup_tests, e2e_load_tests, e2e_cli_tests;
+	e2e_process_tests, e2e_cgroup_tests, e2e_load_tests, e2e_cli_tests,
+	e2e_rungs_tests, e2e_differential_tests;
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e.h"
+#include "prepare.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,17 +14,6 @@
 #define ID "3c1f6a0b9d7e5c42a8f0b1d2e3f405162738495a6b7c8d9eafb0c1d2e3f40516"
 #define OTHER_ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-/* Moves the child into a cgroup before the exec; arg is the cgroup's directory. */
-static int enter_cgroup(void *arg)
-{
-	char path[4200];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", (const char *)arg);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	return fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
-}
-
 static struct observed *observe_in_cgroup(struct e2e *e, const char *path, const char *container, const char *runtime)
 {
 	char *dir = workspace_cgroup(&e->ws, path);
@@ -31,7 +21,7 @@ static struct observed *observe_in_cgroup(struct e2e *e, const char *path, const
 
 	if (!dir)
 		fail_msg("cannot make the cgroup %s: %s", path, strerror(errno));
-	o = observe(e, &(struct subject_plan){ .prepare = enter_cgroup, .arg = dir, .container = container,
+	o = observe(e, &(struct subject_plan){ .prepare = prepare_cgroup, .arg = dir, .container = container,
 					       .runtime = runtime });
 	assert_string_equal(o->truth.cgroup, path);
 	assert_int_not_equal(o->truth.cgroup_id, 0);
@@ -101,7 +91,7 @@ static void a_container_in_a_v1_hierarchy_is_recognised(void **state)
 	dir = workspace_text(&e->ws, "%s/" ID, parent);
 	assert_true(!mkdir(parent, 0755) || errno == EEXIST);
 	assert_true(!mkdir(dir, 0755) || errno == EEXIST);
-	observe(e, &(struct subject_plan){ .prepare = enter_cgroup, .arg = dir, .container = ID, .runtime = "docker" });
+	observe(e, &(struct subject_plan){ .prepare = prepare_cgroup, .arg = dir, .container = ID, .runtime = "docker" });
 	observe_free_all(e);
 	subject_release_all(e);
 	for (int i = 0; i < 1000 && rmdir(dir) && errno == EBUSY; i++)

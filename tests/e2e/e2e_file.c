@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e.h"
+#include "check.h"
+#include "prepare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,6 +225,7 @@ static void a_path_too_long_to_carry_is_left_out_and_its_name_kept(void **state)
 	char name[201];
 	struct subject *s;
 	struct json_object *event;
+	struct check c;
 
 	memset(name, 'n', 200);
 	name[200] = 0;
@@ -232,12 +235,14 @@ static void a_path_too_long_to_carry_is_left_out_and_its_name_kept(void **state)
 	assert_return_code(chdir("/"), errno);
 	event = event_log_wait(&e->log, s->pid, NULL);
 	assert_non_null(event);
+	c = (struct check){ .event = event, .knows_less = e->knows_less };
 	assert_null(event_get(event, "process.file.path"));
 	assert_null(event_get(event, "process.file.parent_folder"));
 	assert_null(event_get(event, "process.xattributes.cwd"));
-	assert_string_equal(event_text(event, "process.file.name"), "program");
-	assert_true(json_object_get_boolean(event_get(event, "process.file.xattributes.path_truncated")));
-	assert_true(json_object_get_boolean(event_get(event, "process.xattributes.cwd_truncated")));
+	check_text(&c, "process.file.name", "program");
+	check_bool(&c, "process.file.xattributes.path_truncated", true);
+	check_bool(&c, "process.xattributes.cwd_truncated", true);
+	check_done(&c);
 	assert_string_equal(event_text(event, "process.xattributes.exec_filename"), "./program");
 }
 
@@ -258,12 +263,14 @@ static void a_program_on_a_detached_mount_has_no_false_path(void **state)
 	struct subject_plan plan = { .path = "./usr/sbin/sshd", .prepare = detach_mount, .arg = workspace_scratch(&e->ws) };
 	struct subject *s = subject_start(e, &plan);
 	struct json_object *event = event_log_wait(&e->log, s->pid, NULL);
+	struct check c = { .event = event, .knows_less = e->knows_less };
 
 	assert_non_null(event);
 	assert_null(event_get(event, "process.file.path"));
 	assert_null(event_get(event, "process.xattributes.cwd"));
-	assert_string_equal(event_text(event, "process.file.name"), "sshd");
-	assert_true(json_object_get_boolean(event_get(event, "process.file.xattributes.path_truncated")));
+	check_text(&c, "process.file.name", "sshd");
+	check_bool(&c, "process.file.xattributes.path_truncated", true);
+	check_done(&c);
 }
 
 static int exec_below_directory(const char *path, char *const argv[], char *const envp[])
@@ -278,6 +285,11 @@ static void the_longest_path_of_execveat_is_told_whole(void **state)
 	char *dir = workspace_scratch(&e->ws), *path = workspace_memory(&e->ws, 4096);
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	/* Nothing a program could do about: it is not run. */
+	if (strstr(e->sensor.variant, ".tp.") && e2e_kernel_before(5, 16)) {
+		close(fd);
+		e2e_skip("below 5.16 (e531e90b5ab0) no program is run on a tracepoint with a record of over 2,048 bytes");
+	}
 	program_in(e, dir, "program");
 	for (size_t len = 0; len < 4086; len += 2)
 		strcpy(path + len, "./");
@@ -288,16 +300,11 @@ static void the_longest_path_of_execveat_is_told_whole(void **state)
 	close(fd);
 }
 
-static int remove_directory(void *arg)
-{
-	return chdir(arg) || rmdir(arg) ? -errno : 0;
-}
-
 static void a_deleted_working_directory_keeps_its_path(void **state)
 {
 	struct e2e *e = *state;
 	char *dir = workspace_scratch(&e->ws);
-	struct observed *o = observe(e, &(struct subject_plan){ .prepare = remove_directory, .arg = dir });
+	struct observed *o = observe(e, &(struct subject_plan){ .prepare = prepare_removed_directory, .arg = dir });
 
 	assert_string_equal(o->truth.cwd.data, dir);
 }
@@ -424,6 +431,7 @@ static void on_overlayfs_the_kernels_own_inode_is_told(void **state)
 	static const char *const parts[] = { "lower", "upper", "merged" };
 	struct subject *s;
 	struct json_object *event;
+	struct check c;
 
 	for (int i = 0; i < 3; i++)
 		assert_return_code(mkdir(workspace_text(&e->ws, "%s/%s", dir, parts[i]), 0755), errno);
@@ -434,9 +442,13 @@ static void on_overlayfs_the_kernels_own_inode_is_told(void **state)
 	/* Over two file systems stat, maps and the kernel's inode differ: only what they agree on can be compared. */
 	event = event_log_wait(&e->log, s->pid, NULL);
 	assert_non_null(event);
-	assert_string_equal(event_text(event, "process.file.path"), path);
-	assert_string_equal(event_text(event, "process.file.xattributes.fs"), "overlay");
-	assert_non_null(event_text(event, "process.file.uid"));
+	c = (struct check){ .event = event, .knows_less = e->knows_less };
+	check_text(&c, "process.file.path", path);
+	/* Below 4.19 (d1d04ef8572b) the file that runs was opened on the file system below. */
+	if (!e2e_kernel_before(4, 19))
+		check_text(&c, "process.file.xattributes.fs", "overlay");
+	check_done(&c);
+	assert_true(e->knows_less || event_text(event, "process.file.uid"));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e.h"
+#include "prepare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,15 +13,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int become_somebody(void *arg)
-{
-	(void)arg;
-	return setresgid(1001, 1002, 1003) || setresuid(2001, 2002, 2003) ? -errno : 0;
-}
-
 static void all_ids_are_told_apart(void **state)
 {
-	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = become_somebody });
+	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = prepare_four_ids });
 
 	/* That the truth is what was asked for: the kernel sets the saved ids to the effective ones. */
 	assert_int_equal(o->truth.uid, 2001);
@@ -43,12 +38,6 @@ static void ids_above_two_to_the_31_are_positive(void **state)
 	assert_true(o->truth.gid == 4294967294U && o->truth.euid == 4294967291U);
 }
 
-static int become_nobody(void *arg)
-{
-	(void)arg;
-	return setresgid(4002, 4002, 4002) || setresuid(4001, 4001, 4001) ? -errno : 0;
-}
-
 static void a_set_uid_program_has_its_owners_effective_ids(void **state)
 {
 	struct e2e *e = *state;
@@ -58,30 +47,15 @@ static void a_set_uid_program_has_its_owners_effective_ids(void **state)
 	workspace_copy_program(path);
 	assert_return_code(chown(path, 3001, 3002), errno);
 	assert_return_code(chmod(path, 06755), errno);
-	o = observe(e, &(struct subject_plan){ .path = path, .prepare = become_nobody });
+	o = observe(e, &(struct subject_plan){ .path = path, .prepare = prepare_nobody });
 	assert_int_equal(o->truth.uid, 4001);
 	assert_int_equal(o->truth.euid, 3001);
 	assert_int_equal(o->truth.egid, 3002);
 }
 
-/* Three capabilities leave the bounding set, one becomes inheritable: the three sets then differ. */
-static int mix_capabilities(void *arg)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	(void)arg;
-	if (prctl(PR_CAPBSET_DROP, CAP_KILL, 0, 0, 0) || prctl(PR_CAPBSET_DROP, CAP_NET_ADMIN, 0, 0, 0) ||
-	    prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0) || syscall(SYS_capget, &header, data))
-		return -errno;
-	data[0].inheritable = 1U << CAP_NET_RAW;
-	data[1].inheritable = 0;
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
 static void capabilities_are_told(void **state)
 {
-	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = mix_capabilities });
+	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = prepare_capabilities });
 
 	assert_string_equal(o->truth.cap_inheritable, "0000000000002000");
 	assert_string_not_equal(o->truth.cap_permitted, "0000000000000000");
@@ -144,15 +118,9 @@ static void the_controlling_terminal_is_told(void **state)
 	close(master);
 }
 
-static int lead_a_group(void *arg)
-{
-	(void)arg;
-	return setpgid(0, 0) ? -errno : 0;
-}
-
 static void process_group_and_session_are_told(void **state)
 {
-	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = lead_a_group });
+	struct observed *o = observe(*state, &(struct subject_plan){ .prepare = prepare_group });
 
 	assert_int_equal(o->truth.pgid, o->subject->pid);
 	assert_int_not_equal(o->truth.sid, o->subject->pid);

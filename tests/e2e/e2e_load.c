@@ -33,6 +33,21 @@ static int storm(const char *program, const char *prefix, int from, int n, int c
 	return 0;
 }
 
+/*
+ * Events come in the order of their time, as far as it can be told: two CPUs stamp and hand over at their own pace, and
+ * an emulated one may stand still in between.
+ */
+static void check_order(struct e2e *e, struct json_object *event)
+{
+	int64_t at = json_object_get_int64(event_get(event, "time")), slack = getenv("E2E_VM") ? 100 : 5;
+
+	/* In ms: their parts are below what is allowed. */
+	if (at + slack + 1 < e->log.latest_ms && !e->log.bad_order++)
+		print_error("an event of %lld ms behind one of %lld\n", (long long)at, (long long)e->log.latest_ms);
+	if (at > e->log.latest_ms)
+		e->log.latest_ms = at;
+}
+
 /* Counts the marked events that have come; they are dropped then. */
 static int count_marked(struct e2e *e, const char *prefix, unsigned char *seen, int n)
 {
@@ -45,6 +60,7 @@ static int count_marked(struct e2e *e, const char *prefix, unsigned char *seen, 
 		const char *marker = json_object_get_string(json_object_array_get_idx(argv, 1));
 		int number;
 
+		check_order(e, e->log.events[i]);
 		if (!marker || strncmp(marker, prefix, len) || marker[len] != '/')
 			continue;
 		number = atoi(marker + len + 1);
@@ -88,6 +104,7 @@ static void observe_storm(struct e2e *e, int n, int processes)
 		found += count_marked(e, prefix, seen, n);
 	e->log.copy_every = 0;
 	assert_int_equal(found, n);
+	assert_int_equal(e->log.bad_order, 0);
 	for (int i = 0; i < n; i++)
 		assert_int_equal(seen[i], 1);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e.h"
 #include "clock.h"
+#include "prepare.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,57 +21,12 @@
 
 /* Ways for the child to make the subject: each returns -1 with errno only if it failed. */
 
-static int wait_for(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
-	return 0;
-}
-
-static int exec_after_vfork(const char *path, char *const argv[], char *const envp[])
-{
-	pid_t pid = vfork();
-
-	if (!pid) {
-		execve(path, argv, envp);
-		_exit(127);
-	}
-	return wait_for(pid);
-}
-
 static int exec_by_posix_spawn(const char *path, char *const argv[], char *const envp[])
 {
 	pid_t pid;
 
 	errno = posix_spawn(&pid, path, NULL, NULL, argv, envp);
-	return errno ? -1 : wait_for(pid);
-}
-
-struct thread_exec {
-	const char *path;
-	char *const *argv, *const *envp;
-};
-
-static void *exec_in_thread(void *arg)
-{
-	const struct thread_exec *t = arg;
-
-	execve(t->path, t->argv, t->envp);
-	return NULL;
-}
-
-static int exec_from_thread(const char *path, char *const argv[], char *const envp[])
-{
-	struct thread_exec arg = { path, argv, envp };
-	pthread_t thread;
-
-	errno = pthread_create(&thread, NULL, exec_in_thread, &arg);
-	if (!errno)
-		pthread_join(thread, NULL);
-	return -1;
+	return errno ? -1 : prepare_wait(pid);
 }
 
 /* The subject executes when its parent has gone and it has another one. */
@@ -88,7 +44,7 @@ static int exec_after_reparenting(const char *path, char *const argv[], char *co
 
 static void vfork_is_seen(void **state)
 {
-	struct observed *o = observe(*state, &(struct subject_plan){ .exec = exec_after_vfork, .pid_from_report = true });
+	struct observed *o = observe(*state, &(struct subject_plan){ .exec = prepare_exec_after_vfork, .pid_from_report = true });
 
 	assert_int_equal(o->truth.ppid, o->subject->child);
 }
@@ -100,7 +56,7 @@ static void posix_spawn_is_seen(void **state)
 
 static void an_exec_from_a_thread_is_the_processs(void **state)
 {
-	struct observed *o = observe(*state, &(struct subject_plan){ .exec = exec_from_thread });
+	struct observed *o = observe(*state, &(struct subject_plan){ .exec = prepare_exec_from_thread });
 
 	assert_int_equal(o->subject->own_tid, o->subject->own_pid);
 }
@@ -133,6 +89,11 @@ static unsigned int check_race(struct e2e *e, char *after)
 	const char *line = event_text(event, "process.parent_process.cmd_line");
 	bool is_after;
 
+	if (!name && e->knows_less) {
+		assert_null(line);
+		subject_release(s);
+		return 0;
+	}
 	assert_non_null(name);
 	is_after = !strcmp(name, "after");
 	if (line && strncmp(line, is_after ? "after " : "before ", 6))
@@ -150,7 +111,8 @@ static void a_parent_that_executes_meanwhile_is_never_mixed_up(void **state)
 	workspace_copy_program(after);
 	for (int i = 0; i < (getenv("E2E_VM") ? 50 : 300); i++)
 		seen |= check_race(e, after);
-	print_message("the parent was seen%s%s its own exec\n", seen & 1 ? " before" : "", seen & 2 ? " after" : "");
+	print_message("the parent was%s seen%s%s its own exec\n", seen ? "" : " not", seen & 1 ? " before" : "",
+		      seen & 2 ? " after" : "");
 }
 
 static void a_failed_exec_makes_no_event(void **state)
@@ -235,7 +197,7 @@ static int exec_from_blocking_parent(const char *path, char *const argv[], char 
 	/* A name that no process of this test had: the parent has to be looked up. */
 	prctl(PR_SET_NAME, "blocker", 0, 0, 0);
 	unlink(argv[1]);
-	return wait_for(pid);
+	return prepare_wait(pid);
 }
 
 /*
@@ -259,7 +221,8 @@ static void a_parent_with_unreadable_arguments_stops_nothing(void **state)
 		fail_msg("the parent cannot be made: %s", strerror(errno));
 	event = event_log_wait(&e->log, s->pid, NULL);
 	assert_non_null(event);
-	assert_int_equal(json_object_get_int64(event_get(event, "process.parent_process.pid")), s->own_ppid);
+	if (!e->knows_less || event_get(event, "process.parent_process.pid"))
+		assert_int_equal(json_object_get_int64(event_get(event, "process.parent_process.pid")), s->own_ppid);
 	assert_null(event_get(event, "process.parent_process.cmd_line"));
 	/* And the next ones come, at once. */
 	for (int i = 0; i < 20; i++) {

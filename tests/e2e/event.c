@@ -223,3 +223,17 @@ bool event_has_argument(struct json_object *event, const char *argument)
 			return true;
 	return false;
 }
+
+bool event_is_from_proc(struct json_object *event, const char *name)
+{
+	struct json_object *list = event_get(event, "process.xattributes.from_proc");
+
+	for (size_t i = 0; json_object_is_type(list, json_type_array) && i < json_object_array_length(list); i++) {
+		const char *named = json_object_get_string(json_object_array_get_idx(list, i));
+		size_t len = strlen(named);
+
+		if (!strncmp(name, named, len) && (!name[len] || name[len] == '.'))
+			return true;
+	}
+	return false;
+}

@@ -20,6 +20,8 @@ struct event_log {
 	uint64_t bad_lines;	/* not one JSON object, or not valid UTF-8 */
 	uint64_t bad_sequence;	/* metadata.sequence was not the number of the line */
 	uint64_t bad_uid;	/* metadata.uid not a UUIDv7, or that of the event before */
+	uint64_t bad_order;	/* so much older than one before it that it should not have come behind it */
+	int64_t latest_ms;
 	char last_uid[40];
 };
 
@@ -41,5 +43,7 @@ struct json_object *event_get(struct json_object *event, const char *path);
 /* NULL if absent or no string. */
 const char *event_text(struct json_object *event, const char *path);
 bool event_has_argument(struct json_object *event, const char *argument);
+/* process.xattributes.from_proc names the attribute (its path below process) or an object it is in. */
+bool event_is_from_proc(struct json_object *event, const char *name);
 
 #endif

@@ -44,6 +44,8 @@ static void compare_times(struct check *c, const struct subject *s)
 		check_wrong(c, "time_dt", "expected a time from %" PRIu64 " to %" PRIu64 ", got %s", from, to,
 			    event_text(c->event, "time_dt"));
 	check_int(c, "time", (int64_t)(at / NS_PER_MS));
+	if (c->knows_less && !event_get(c->event, "process.created_time"))
+		return;
 	check_range(c, "process.created_time", (int64_t)(from / NS_PER_MS), (int64_t)(created_to / NS_PER_MS));
 	if (json_object_get_int64(event_get(c->event, "process.created_time")) > (int64_t)(at / NS_PER_MS))
 		check_wrong(c, "process.created_time", "later than the exec");
@@ -114,7 +116,7 @@ static void compare_key(struct check *c, const char *path, pid_t pid, uint64_t t
 	struct bytes boot_id;
 	uint64_t start_ns = 0;
 
-	if (!got && may_be_absent) {
+	if (!got && (may_be_absent || c->knows_less)) {
 		check_absent(c, path);
 		return;
 	}
@@ -203,7 +205,7 @@ static void compare_cgroup(struct check *c, const struct subject *s, const struc
 	check_text(c, "process.container.uid", s->plan.container);
 	if (!s->plan.container)
 		check_absent(c, "process.container");
-	if (s->plan.runtime && (!runtime || !compare_one_of(s->plan.runtime, runtime)))
+	if (s->plan.runtime && (runtime || !c->knows_less) && (!runtime || !compare_one_of(s->plan.runtime, runtime)))
 		check_wrong(c, "process.container.runtime", "expected %s, got %s", s->plan.runtime,
 			    runtime ? runtime : "absent");
 }
@@ -285,7 +287,8 @@ static void compare_argv(struct check *c, const struct subject *s, const struct 
 	struct bytes line = bytes_copy(cmd_line ? cmd_line : "", cmd_line ? strlen(cmd_line) : 0);
 	struct byte_list expected = byte_list_of_cmdline(&t->cmdline);
 
-	check_int(c, "process.xattributes.argc", s->argc);
+	/* The kernel may make an empty argv one of an empty argument (5.18, dcd46d897adb). */
+	check_int(c, "process.xattributes.argc", s->plan.foreign && !s->argc ? (int64_t)expected.n : s->argc);
 	check_int(c, "process.xattributes.argv_bytes", (int64_t)t->cmdline.len);
 	check_bool(c, "process.xattributes.argv_truncated", cut);
 	if (utf8_count(&line) > 65535)
@@ -336,10 +339,12 @@ static void compare_file(struct check *c, const struct subject *s, const struct 
 
 static void compare_asked_for(struct check *c, const struct subject *s)
 {
+	const char *path = "process.xattributes.exec_filename";
 	const char *name = s->plan.exec_filename ? s->plan.exec_filename : s->path;
 	struct bytes expected = bytes_copy(name, strlen(name));
 
-	check_bytes(c, "process.xattributes.exec_filename", "process.xattributes.exec_filename_base64", &expected);
+	if (!s->plan.exec_filename_far || event_get(c->event, path))
+		check_bytes(c, path, "process.xattributes.exec_filename_base64", &expected);
 	bytes_free(&expected);
 }
 
@@ -352,7 +357,10 @@ static void compare_parent_program(struct check *c, const struct subject *s, con
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", t->ppid);
 	assert_true(bytes_read_file(path, &cmdline));
-	argv = s->plan.parent_argv ? byte_list_of_argv(s->plan.parent_argv) : byte_list_of_cmdline(&cmdline);
+	/* What the event calls /proc's word is held against /proc. */
+	argv = s->plan.parent_argv && !event_is_from_proc(c->event, "parent_process.cmd_line") ?
+		       byte_list_of_argv(s->plan.parent_argv) :
+		       byte_list_of_cmdline(&cmdline);
 	check_command_line(c, "process.parent_process.cmd_line", &argv);
 	snprintf(path, sizeof(path), "/proc/%d/exe", t->ppid);
 	if (bytes_read_link(path, &exe)) {
@@ -400,7 +408,7 @@ static struct observed *observe_event(struct e2e *e, struct subject *s)
 	o->subject = s;
 	o->event = event_log_wait(&e->log, s->pid, NULL);
 	if (!o->event)
-		fail_msg("no event of the exec of %s by %d", s->path, s->pid);
+		fail_msg("no event of the exec of %.200s by %d", s->path, s->pid);
 	truth_read(&o->truth, s->pid, workspace_cgroup_mount(&e->ws));
 	o->next = e->observed;
 	e->observed = o;
@@ -410,7 +418,7 @@ static struct observed *observe_event(struct e2e *e, struct subject *s)
 struct observed *observe_subject(struct e2e *e, struct subject *s)
 {
 	struct observed *o = observe_event(e, s);
-	struct check c = { .event = o->event };
+	struct check c = { .event = o->event, .knows_less = e->knows_less };
 
 	compare_no_nulls(&c, o->event, "event");
 	compare_metadata(&c, e);

@@ -73,13 +73,21 @@ static pid_t sensor_start_pump(int from, int to)
 
 static void sensor_exec(const char *program, const struct sensor_plan *plan, int out, int err)
 {
-	const char *argv[32] = { "cormorant" };
+	const char *argv[34] = { "cormorant" }, *db = getenv("CORMORANT_DB");
 	/* Opened before prepare() may take the rights to reach it. */
 	int fd = open(program, O_PATH | O_CLOEXEC);
+	size_t n = 1;
 	int why = 0;
 
-	for (size_t i = 0; i < 30 && plan->args[i]; i++)
-		argv[i + 1] = plan->args[i];
+	for (size_t i = 0; i < 30 && plan->args[i]; i++) {
+		argv[n++] = plan->args[i];
+		if (!strcmp(plan->args[i], "-d"))
+			db = NULL;
+	}
+	if (db && *db && n > 1 && (!strcmp(argv[1], "run") || !strcmp(argv[1], "probe") || !strcmp(argv[1], "capabilities"))) {
+		argv[n++] = "-d";
+		argv[n++] = db;
+	}
 	dup2(out, 1);
 	dup2(err, 2);
 	if (plan->prepare)
@@ -110,7 +118,7 @@ void sensor_start(struct workspace *ws, struct sensor *s, const struct sensor_pl
 	assert_return_code(s->pid, errno);
 	if (!s->pid) {
 		sensor_die_with(parent);
-		sensor_exec(sensor_program(ws), plan, out[1], err);
+		sensor_exec(plan->program ? plan->program : sensor_program(ws), plan, out[1], err);
 	}
 	close(out[1]);
 	close(err);
@@ -161,22 +169,100 @@ static bool sensor_find_ready(struct sensor *s)
 	return whole;
 }
 
-bool sensor_wait_ready(struct sensor *s)
+bool sensor_wait_ready_or_end(struct sensor *s)
 {
 	/* Twice the patience: the first start proves its fields and may compile BPF on an emulated CPU. */
 	uint64_t deadline = clock_deadline(2 * clock_patience_s());
-	char *text;
 
 	while (!sensor_find_ready(s)) {
-		if (sensor_try_reap(s) || clock_passed(deadline)) {
-			text = sensor_stderr(s);
-			print_error("the sensor is not ready%s; its stderr:\n%s\n", s->reaped ? ", it has ended" : "", text);
-			free(text);
-			return false;
-		}
+		if (sensor_try_reap(s) || clock_passed(deadline))
+			return sensor_find_ready(s);
 		clock_sleep_ms(2);
 	}
 	return true;
+}
+
+bool sensor_wait_ready(struct sensor *s)
+{
+	char *text, *save = NULL;
+
+	if (sensor_wait_ready_or_end(s))
+		return true;
+	text = sensor_stderr(s);
+	print_error("the sensor is not ready%s; its stderr:\n", s->reaped ? ", it has ended" : "");
+	/* A line at a time: cmocka cuts what is long, its newline too. */
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		print_error("%.900s\n", line);
+	free(text);
+	return false;
+}
+
+/* Best first, as the contract ranks them; -1 for what is none. */
+static int sensor_rank(const char *variant)
+{
+	static const char *const access[] = { "core", "map", "none" }, *const attach[] = { "raw_tp", "tp", "kprobe" };
+	char name[64];
+	int rank = 0;
+
+	for (int i = 0; i < 3; i++)
+		for (int j = 0; j < 3; j++)
+			for (int k = 0; k < 2; k++, rank++) {
+				snprintf(name, sizeof(name), "exec.%s.%s.%s", attach[j], k ? "perfbuf" : "ringbuf", access[i]);
+				if (!strncmp(variant, name, strlen(name)) && strchr(": ", variant[strlen(name)]))
+					return rank;
+			}
+	return -1;
+}
+
+/*
+ * "cormorant: VARIANT: why: what to do [Error]", "cormorant: VARIANT and N more: …" where the next ones in the ranking
+ * share it, or without a variant where it is the host as a whole. Cut in place into the error and the text.
+ */
+static bool sensor_read_reason(char *line, int *rank, const char **error, const char **text)
+{
+	static const char prefix[] = "cormorant: ";
+	size_t len = strlen(line);
+	char *bracket = strrchr(line, '[');
+
+	*text = line + strlen(prefix);
+	if (strncmp(line, prefix, strlen(prefix)) || !bracket || line[len - 1] != ']' || bracket[-1] != ' ')
+		return false;
+	line[len - 1] = bracket[-1] = '\0';
+	*error = bracket + 1;
+	*rank = sensor_rank(*text);
+	if (*rank >= 0)
+		*text = strstr(*text, ": ") + 2;
+	return true;
+}
+
+char *sensor_reason(const struct sensor *s, const char *variant)
+{
+	char *text = sensor_stderr(s), *save = NULL, *reason = NULL;
+	int wanted = variant ? sensor_rank(variant) : -1;
+
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		const char *error, *why;
+		int rank;
+
+		/* The last that does not speak of a later one: its own, or one that it shares. */
+		if (!sensor_read_reason(line, &rank, &error, &why) || (variant ? rank > wanted : reason != NULL))
+			continue;
+		free(reason);
+		if (asprintf(&reason, "%s: %s", error, why) < 0)
+			abort();
+	}
+	free(text);
+	return reason ? reason : strdup("");
+}
+
+bool sensor_reason_is_the_hosts(const char *reason)
+{
+	static const char *const hosts[] = { "KernelTooOld: ", "MissingBtf: ", "NoOffsets: ", "NoTracefs: " };
+
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
+		if (!strncmp(reason, hosts[i], strlen(hosts[i])))
+			return true;
+	return false;
 }
 
 static void sensor_join_pump(struct sensor *s)

@@ -9,9 +9,10 @@
 
 #include "workspace.h"
 
-/* How to start it. args ends with NULL and has no program name. */
+/* How to start it. args ends with NULL and has no program name. Without -d its commands get CORMORANT_DB, where that is set. */
 struct sensor_plan {
 	const char *const *args;
+	const char *program;	/* NULL: sensor_program() */
 	/* Called in the new process before the exec: 0, or -errno and there is no sensor. */
 	int (*prepare)(void *arg);
 	void *arg;
@@ -39,8 +40,17 @@ struct sensor_counters {
 const char *sensor_program(struct workspace *ws);
 
 void sensor_start(struct workspace *ws, struct sensor *s, const struct sensor_plan *plan);
-/* Waits for the line "cormorant: ready: VARIANT". false: it ended before, or the patience did. */
+/* Waits for the line "cormorant: ready: VARIANT". false: it ended before, or the patience did; its stderr is shown. */
 bool sensor_wait_ready(struct sensor *s);
+/* The same without a word. s->reaped tells an end from impatience. */
+bool sensor_wait_ready_or_end(struct sensor *s);
+/*
+ * Why it did not use a variant (NULL: the first one it speaks of): "MissingBtf: cannot use CO-RE: …", or "" if it does
+ * not say. The caller frees it.
+ */
+char *sensor_reason(const struct sensor *s, const char *variant);
+/* A reason that lies in the kernel or its set-up, and not in the sensor. */
+bool sensor_reason_is_the_hosts(const char *reason);
 /* Waits for the end; the exit status, or -signal. -1000: it still runs when the patience ends, and is killed. */
 int sensor_wait_end(struct sensor *s);
 /* Signal and wait. */

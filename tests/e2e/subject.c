@@ -21,15 +21,17 @@ int subject_exec_by_fd(const char *path, char *const argv[], char *const envp[])
 	return (int)syscall(SYS_execveat, SUBJECT_EXEC_FD, "", argv, envp, AT_EMPTY_PATH);
 }
 
-/* The environment of a subject: its role, and what this program needs to find its libraries. */
-static char **subject_environment(struct workspace *ws, const char *role)
+char **subject_environment(struct workspace *ws, const char *role, size_t n)
 {
-	char **envp = workspace_memory(ws, 3 * sizeof(*envp));
+	char **envp = workspace_memory(ws, (n + 3) * sizeof(*envp));
 	const char *libraries = getenv("LD_LIBRARY_PATH");
 
-	envp[0] = workspace_text(ws, "%s=%s", SUBJECT_ENV, role ? role : "hold");
+	for (size_t i = 0; i < n; i++)
+		envp[i] = workspace_text(ws, "E2E_VARIABLE_%zu=%zu", i, i);
+	envp[n] = workspace_text(ws, "%s=%s", SUBJECT_ENV, role ? role : "hold");
+	/* What this program needs to find its libraries. */
 	if (libraries)
-		envp[1] = workspace_text(ws, "LD_LIBRARY_PATH=%s", libraries);
+		envp[n + 1] = workspace_text(ws, "LD_LIBRARY_PATH=%s", libraries);
 	return envp;
 }
 
@@ -90,6 +92,11 @@ static int subject_take_report(struct subject *s)
 	s->after_ns = clock_realtime_ns();
 	if (sscanf(line, "failed %d", &why) == 1)
 		return -why;
+	if (s->plan.foreign) {
+		for (s->argc = 0; s->argv[s->argc]; s->argc++)
+			;
+		return 0;
+	}
 	if (sscanf(line, "argc=%d pid=%d tid=%d ppid=%d", &s->argc, &s->own_pid, &s->own_tid, &s->own_ppid) != 4)
 		return -EBADMSG;
 	return 0;
@@ -113,7 +120,7 @@ static struct subject *subject_new(struct e2e *e, const struct subject_plan *pla
 struct subject *subject_try_start(struct e2e *e, const struct subject_plan *plan)
 {
 	struct subject *s = subject_new(e, plan);
-	char **envp = subject_environment(&e->ws, plan->role);
+	char **envp = plan->environment ? plan->environment : subject_environment(&e->ws, plan->role, 0);
 	int report[2], gate[2], why;
 
 	assert_return_code(pipe2(report, O_CLOEXEC), errno);

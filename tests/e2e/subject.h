@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct e2e;
+struct workspace;
 
 #define SUBJECT_ENV "E2E_SUBJECT"
 #define SUBJECT_REPORT_FD 200	/* the subject writes its report here */
@@ -33,6 +34,9 @@ struct subject_plan {
 	int exec_fd;		/* > 0: becomes SUBJECT_EXEC_FD */
 	/* What the event is to say where /proc cannot tell. */
 	const char *exec_filename;	/* NULL: path */
+	bool exec_filename_far;	/* it may be absent: it lies behind more than is searched */
+	char **environment;	/* instead of the subject's own, which tells it its role; NULL: that */
+	bool foreign;		/* another program than this one, which reports any line */
 	char *const *parent_argv;	/* NULL: what /proc says of the parent */
 	const char *container;		/* NULL: in no container */
 	const char *runtime;		/* names it may have, divided by '|'; NULL: not looked at */
@@ -60,6 +64,9 @@ struct subject *subject_start(struct e2e *e, const struct subject_plan *plan);
 void subject_release(struct subject *s);
 /* Lets all of them end, and the next of them that hang are killed. */
 void subject_release_all(struct e2e *e);
+
+/* The environment of a role, with n variables of the test's before it. */
+char **subject_environment(struct workspace *ws, const char *role, size_t n);
 
 /* execveat(SUBJECT_EXEC_FD, "", AT_EMPTY_PATH), for plan.exec. */
 int subject_exec_by_fd(const char *path, char *const argv[], char *const envp[]);

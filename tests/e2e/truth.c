@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,10 +196,30 @@ static void truth_read_fs(struct truth *t)
 	bytes_free(&info);
 }
 
+/*
+ * A cgroup's 64-bit id: its file handle (since 4.14); from 5.5 on it is the inode number as well, before that its upper half
+ * counts how often the number was used.
+ */
+static uint64_t truth_cgroup_id(const char *dir)
+{
+	union {
+		struct file_handle head;
+		unsigned char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} handle = { .head.handle_bytes = MAX_HANDLE_SZ };
+	uint64_t id;
+	struct stat st;
+	int mount_id;
+
+	if (!name_to_handle_at(AT_FDCWD, dir, &handle.head, &mount_id, 0) && handle.head.handle_bytes == sizeof(id)) {
+		memcpy(&id, handle.head.f_handle, sizeof(id));
+		return id;
+	}
+	return stat(dir, &st) ? 0 : st.st_ino;
+}
+
 static void truth_read_cgroup(struct truth *t, const char *cgroup_mount)
 {
 	struct bytes groups;
-	struct stat st;
 	char *at, *dir;
 
 	if (!truth_file(t->pid, "cgroup", &groups))
@@ -207,8 +228,7 @@ static void truth_read_cgroup(struct truth *t, const char *cgroup_mount)
 	if (at && sscanf(at, " 0::%m[^\n]", &t->cgroup) == 1 && cgroup_mount) {
 		if (asprintf(&dir, "%s%s", cgroup_mount, t->cgroup) < 0)
 			abort();
-		if (stat(dir, &st) == 0)
-			t->cgroup_id = st.st_ino;
+		t->cgroup_id = truth_cgroup_id(dir);
 		free(dir);
 	}
 	bytes_free(&groups);

@@ -647,6 +647,160 @@ static void a_name_that_is_no_ocsf_hostname_goes_to_device_name(void **state)
 	assert_true(yes > 5 && no > 5);
 }
 
+/* ------------------------------------------------------------------------ /proc */
+
+/* docs/event.md: the names in xattributes.from_proc. */
+static const struct {
+	unsigned fact;
+	const char *name;
+} proc_names[] = {
+	{FACT_PPID, "parent_process.pid"},
+	{FACT_PARENT_COMM, "parent_process.name"},
+	{FACT_LOGIN_UID, "auid"},
+	{FACT_AUDIT_SESSION, "session.uid"},
+	{FACT_TTY, "session.terminal"},
+	{FACT_NAMESPACE_PID, "namespace_pid"},
+	{FACT_PGID, "xattributes.pgid"},
+	{FACT_SID, "xattributes.sid"},
+	{FACT_INODE, "file.uid"},
+	{FACT_MODE, "file.attributes"},
+	{FACT_SIZE, "file.size"},
+	{FACT_MTIME, "file.modified_time"},
+	{FACT_NLINK, "file.xattributes.nlink"},
+	{FACT_MEMFD, "file.xattributes.memfd"},
+	{FACT_DELETED, "file.xattributes.deleted"},
+	{FACT_ID + ID_GID, "group.uid"},
+	{FACT_ID + ID_SUID, "xattributes.suid"},
+	{FACT_ID + ID_SGID, "xattributes.sgid"},
+	{FACT_ID + ID_EUID, "euid"},
+	{FACT_ID + ID_EGID, "egid"},
+	{FACT_ID + ID_FSUID, "xattributes.fsuid"},
+	{FACT_ID + ID_FSGID, "xattributes.fsgid"},
+	{FACT_CAPS + CAPS_INHERITABLE, "xattributes.cap_inheritable"},
+	{FACT_CAPS + CAPS_PERMITTED, "xattributes.cap_permitted"},
+	{FACT_CAPS + CAPS_EFFECTIVE, "xattributes.cap_effective"},
+	{FACT_NS + NS_MNT, "xattributes.ns.mnt"},
+	{FACT_NS + NS_PID, "xattributes.ns.pid"},
+	{FACT_NS + NS_NET, "xattributes.ns.net"},
+	{FACT_NS + NS_UTS, "xattributes.ns.uts"},
+	{FACT_NS + NS_IPC, "xattributes.ns.ipc"},
+	{FACT_NS + NS_USER, "xattributes.ns.user"},
+	{FACT_NS + NS_CGROUP, "xattributes.ns.cgroup"},
+	{FACT_NS + NS_TIME, "xattributes.ns.time"},
+	{FACT_SECTION + SECTION_EXE, "file.path"},
+	{FACT_SECTION + SECTION_CWD, "xattributes.cwd"},
+	{FACT_SECTION + SECTION_CGROUP, "xattributes.cgroup.path"},
+};
+enum { PROC_NAMES = sizeof(proc_names) / sizeof(proc_names[0]) };
+
+/* The same record, of which these facts are from /proc. */
+static void make_from_proc(struct builder *b, uint64_t from_proc, bool enriched, struct made *made)
+{
+	struct ocsf *ocsf = open_ocsf();
+
+	make_with(ocsf, b, 1, enriched, made);
+	json_object_put(made->json);
+	text_clear(&made->line);
+	made->event.from_proc = from_proc;
+	made->event.parent.from_proc = from_proc & FACT_BIT(FACT_PPID);
+	ocsf_write(ocsf, &test_clock, &made->event, 1, &made->line);
+	assert_one_clean_line(&made->line);
+	made->json = json_event(&made->line);
+	ocsf_close(ocsf);
+}
+
+static bool named(const struct made *made, const char *name)
+{
+	struct json_object *names = json_at(made->json, MORE "from_proc");
+
+	for (size_t i = 0; names && i < json_object_array_length(names); i++)
+		if (!strcmp(json_object_get_string(json_object_array_get_idx(names, i)), name))
+			return true;
+	return false;
+}
+
+static size_t names_in(const struct made *made)
+{
+	struct json_object *names = json_at(made->json, MORE "from_proc");
+
+	return names ? json_object_array_length(names) : 0;
+}
+
+static const char *proc_name(unsigned fact)
+{
+	for (size_t i = 0; i < PROC_NAMES; i++)
+		if (proc_names[i].fact == fact)
+			return proc_names[i].name;
+	return NULL;
+}
+
+/* One fact at a time: its name, which is a place in the event, and nothing else in it changes. */
+static void a_fact_from_proc_is_named_as_its_attribute(void **state)
+{
+	char path[64];
+
+	(void)state;
+	for (unsigned fact = 0; fact < FACT_COUNT; fact++) {
+		const char *name = proc_name(fact);
+		struct builder b;
+		struct made made;
+
+		builder_full(&b);
+		make_from_proc(&b, FACT_BIT(fact), false, &made);
+		assert_int_equal(names_in(&made), name ? 1 : 0);
+		if (!name) {
+			assert_true(absent(&made, MORE "from_proc"));
+		} else {
+			assert_true(named(&made, name));
+			snprintf(path, sizeof(path), "process.%s", name);
+			assert_false(absent(&made, path));
+		}
+		made_free(&made);
+		builder_free(&b);
+	}
+}
+
+static void all_that_is_from_proc_is_named_once(void **state)
+{
+	struct builder b;
+	struct made made;
+
+	(void)state;
+	builder_full(&b);
+	make_from_proc(&b, FACT_BIT(FACT_COUNT) - 1, true, &made);
+	for (size_t i = 0; i < PROC_NAMES; i++)
+		assert_true(named(&made, proc_names[i].name));
+	assert_true(named(&made, "parent_process.file"));
+	assert_true(named(&made, "parent_process.cmd_line"));
+	assert_true(named(&made, "container"));
+	assert_int_equal(names_in(&made), PROC_NAMES + 3);
+	made_free(&made);
+	builder_free(&b);
+}
+
+static void what_is_not_in_the_event_is_not_named(void **state)
+{
+	const uint64_t all = FACT_BIT(FACT_COUNT) - 1;
+	struct builder b;
+	struct made made;
+
+	(void)state;
+	builder_full(&b);
+	b.facts.flags |= (unsigned)(EXEC_TRUNCATED_BIT(SECTION_EXE) | EXEC_TRUNCATED_BIT(SECTION_CWD));
+	make_from_proc(&b, all, false, &made);
+	assert_true(named(&made, "file.name"));
+	assert_false(named(&made, "file.path"));
+	assert_false(named(&made, "xattributes.cwd"));
+	assert_false(named(&made, "container"));
+	assert_false(named(&made, "parent_process.file"));
+	assert_false(named(&made, "parent_process.cmd_line"));
+	made_free(&made);
+	make_from_proc(&b, 0, true, &made);
+	assert_true(absent(&made, MORE "from_proc"));
+	made_free(&made);
+	builder_free(&b);
+}
+
 /* --------------------------------------------------------------------------- argv */
 
 static void an_empty_argv_is_an_empty_list(void **state)
@@ -1152,6 +1306,9 @@ int main(void)
 		cmocka_unit_test(what_is_not_known_of_the_parent_is_left_out),
 		cmocka_unit_test(without_a_boot_id_there_are_no_stable_keys),
 		cmocka_unit_test(a_name_that_is_no_ocsf_hostname_goes_to_device_name),
+		cmocka_unit_test(a_fact_from_proc_is_named_as_its_attribute),
+		cmocka_unit_test(all_that_is_from_proc_is_named_once),
+		cmocka_unit_test(what_is_not_in_the_event_is_not_named),
 		cmocka_unit_test(an_empty_argv_is_an_empty_list),
 		cmocka_unit_test(a_cut_argv_says_so),
 		cmocka_unit_test(a_command_line_has_at_most_65535_characters),

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /* proc_reader.c: through its thread, right about a real process, this one. */
-#include "builder.h"
+#include "child.h"
 #include "proc_reader.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The key of a process of this test: its start time as /proc/PID/stat has it (proc(5), field 22). */
@@ -154,12 +158,178 @@ static void a_thread_that_came_too_late_serves_the_next_request(void **state)
 	proc_reader_close(reader);
 }
 
+/* ----------------------------------------------------------------------- facts */
+
+#define SLEEPER "called so\0" "60"
+
+/* What an event of /bin/sleep SLEEPER knows. */
+static struct exec_facts sleepers_facts(void)
+{
+	struct exec_facts facts = {.present = FACT_BIT(FACT_COMM) | FACT_BIT(FACT_ARGV),
+				   .argv_bytes = sizeof(SLEEPER)};
+
+	strcpy(facts.comm, "sleep");
+	return facts;
+}
+
+static struct child start_sleep(void)
+{
+	return child_start(&(struct child_plan){
+		.path = "/bin/sleep", .argv = (const char *const[]){"called so", "60", NULL}});
+}
+
+static int facts_once(struct proc_reader *reader, pid_t pid, struct proc_facts *out)
+{
+	const struct exec_facts facts = sleepers_facts();
+
+	return proc_reader_facts(reader, (uint32_t)pid, &facts, (struct slice){SLEEPER, sizeof(SLEEPER)}, out);
+}
+
+static int facts_patiently(struct proc_reader *reader, pid_t pid, struct proc_facts *out)
+{
+	int err = -EBUSY;
+
+	for (int i = 0; i < 2000 && (err == -EBUSY || err == -ETIMEDOUT); i++) {
+		if (i)
+			usleep(5000);
+		err = facts_once(reader, pid, out);
+	}
+	return err;
+}
+
+static unsigned open_descriptors(void)
+{
+	DIR *fds = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(fds);
+	while (readdir(fds))
+		n++;
+	closedir(fds);
+	return n;
+}
+
+static void a_programs_facts_are_read_through_the_thread(void **state)
+{
+	struct proc_reader *reader = proc_reader_open();
+	struct child child = start_sleep();
+	unsigned before = open_descriptors();
+	struct process_key key;
+	struct proc_process process;
+	struct proc_facts facts;
+	char comm[COMM_BYTES];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(facts_patiently(reader, child.pid, &facts), 0);
+		assert_int_equal(facts.ppid, getpid());
+		assert_int_equal(facts.exe.len, strlen("/usr/bin/sleep"));
+		assert_memory_equal(facts.exe.data, "/usr/bin/sleep", facts.exe.len);
+		/* Another process is read in between: what was found stays. */
+		key = key_of(getpid(), comm);
+		assert_int_equal(read_patiently(reader, key, comm, &process), 0);
+		assert_memory_equal(facts.exe.data, "/usr/bin/sleep", facts.exe.len);
+	}
+	assert_int_equal(open_descriptors(), before);
+	child_stop(&child);
+	assert_true(facts_patiently(reader, child.pid, &facts) < 0);
+	assert_int_equal(open_descriptors(), before);
+	proc_reader_close(reader);
+}
+
+static void a_request_for_facts_that_was_given_up_leaves_nothing_open(void **state)
+{
+	struct proc_reader *reader = proc_reader_open();
+	struct child child = start_sleep();
+	struct proc_facts facts;
+	unsigned before;
+	pid_t debugger;
+	int gate;
+
+	(void)state;
+	assert_int_equal(facts_patiently(reader, child.pid, &facts), 0);
+	before = open_descriptors();
+	debugger = stop_thread(reader_thread(), &gate);
+	if (debugger < 0) {
+		print_message("skipped: threads of this process can't be stopped (ptrace is refused)\n");
+		skip();
+	}
+	assert_int_equal(facts_once(reader, child.pid, &facts), -ETIMEDOUT);
+	assert_int_equal(facts_once(reader, child.pid, &facts), -EBUSY);
+	close(gate);
+	assert_int_equal(waitpid(debugger, NULL, 0), debugger);
+	assert_int_equal(facts_patiently(reader, child.pid, &facts), 0);
+	assert_int_equal(open_descriptors(), before);
+	child_stop(&child);
+	proc_reader_close(reader);
+}
+
+static int64_t ms_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A file that nobody writes to, in the place of one of the process's: whoever opens it waits. */
+static bool block_readers(pid_t pid, const char *fifo)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	return !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	       !mkfifo(fifo, 0600) && !mount(fifo, path, NULL, MS_BIND, NULL);
+}
+
+/* The caller waits a tenth of a second, others are refused for as long as it takes. */
+static void a_process_that_blocks_its_readers_stops_nothing(void **state)
+{
+	struct proc_reader *reader = proc_reader_open();
+	struct child fine = start_sleep(), blocker = start_sleep();
+	char fifo[4096];
+	struct proc_facts facts;
+	int64_t began;
+	int gate;
+
+	(void)state;
+	snprintf(fifo, sizeof(fifo), "%s/fifo", scratch_directory());
+	if (!block_readers(blocker.pid, fifo)) {
+		print_message("skipped: nothing can be mounted over /proc/PID/status\n");
+		skip();
+	}
+	assert_int_equal(facts_patiently(reader, fine.pid, &facts), 0);
+	began = ms_now();
+	assert_int_equal(facts_once(reader, blocker.pid, &facts), -ETIMEDOUT);
+	assert_in_range(ms_now() - began, 90, 2000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(facts_once(reader, fine.pid, &facts), -EBUSY);
+	gate = open(fifo, O_WRONLY);
+	assert_true(gate >= 0);
+	close(gate);
+	assert_int_equal(facts_patiently(reader, fine.pid, &facts), 0);
+	assert_int_equal(facts.ppid, getpid());
+	child_stop(&fine);
+	child_stop(&blocker);
+	proc_reader_close(reader);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	scratch_remove();
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_is_read_again_and_again),
 		cmocka_unit_test(a_thread_that_came_too_late_serves_the_next_request),
+		cmocka_unit_test(a_programs_facts_are_read_through_the_thread),
+		cmocka_unit_test(a_request_for_facts_that_was_given_up_leaves_nothing_open),
+		cmocka_unit_test(a_process_that_blocks_its_readers_stops_nothing),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, tear_down);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* proc.c on real children of this test. */
-#include "builder.h"
+#include "child.h"
 #include "proc.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -19,7 +18,7 @@ static char directory[] = "/tmp/cormorant-proc-test.XXXXXX";
 static struct proc_buffer buffer;
 
 /* A process that waits, as the kernel would describe it. */
-struct child {
+struct known {
 	pid_t pid;
 	uint64_t start_ns; /* within a tick of it: /proc has no better */
 	char comm[64];
@@ -41,7 +40,7 @@ static uint64_t start_of(pid_t pid)
 	return strtoull(at, NULL, 10) * (1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-static void comm_of(struct child *child)
+static void comm_of(struct known *child)
 {
 	char path[64];
 	ssize_t n;
@@ -56,30 +55,17 @@ static void comm_of(struct child *child)
 	close(fd);
 }
 
-/* Starts path with argv; it has been executed when this returns (its pipe closed on exec). */
-static struct child start(const char *path, const char *const *argv)
+/* Starts path with argv; it has been executed when this returns. */
+static struct known start(const char *path, const char *const *argv)
 {
-	struct child child = {0};
-	int ends[2];
-	char byte;
+	struct child started = child_start(&(struct child_plan){.path = path, .argv = argv});
+	struct known child = {.pid = started.pid, .start_ns = start_of(started.pid)};
 
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	child.pid = fork();
-	assert_true(child.pid >= 0);
-	if (!child.pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execv(path, (char *const *)argv);
-		_exit(127);
-	}
-	close(ends[1]);
-	assert_int_equal(read(ends[0], &byte, 1), 0);
-	close(ends[0]);
-	child.start_ns = start_of(child.pid);
 	comm_of(&child);
 	return child;
 }
 
-static void stop(struct child *child)
+static void stop(struct known *child)
 {
 	kill(child->pid, SIGKILL);
 	waitpid(child->pid, NULL, 0);
@@ -104,7 +90,7 @@ static void a_running_process_is_read(void **state)
 {
 	char path[128];
 	struct proc_process process;
-	struct child child;
+	struct known child;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/prog", directory);
@@ -126,7 +112,7 @@ static void another_process_is_not_believed(void **state)
 {
 	uint64_t tick = 1000000000ULL / (uint64_t)sysconf(_SC_CLK_TCK);
 	struct proc_process process;
-	struct child child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
+	struct known child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
 	uint32_t pid = (uint32_t)child.pid;
 
 	(void)state;
@@ -149,7 +135,7 @@ static void a_comm_that_looks_like_stat_is_only_a_comm(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[128];
-		struct child child;
+		struct known child;
 
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
 		copy_program(path);
@@ -170,7 +156,7 @@ static void a_deleted_executable_has_its_path_without_a_suffix(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
 		char path[128];
-		struct child child;
+		struct known child;
 
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
 		copy_program(path);
@@ -188,7 +174,7 @@ static void a_path_that_may_be_two_files_is_absent_or_exact(void **state)
 {
 	struct proc_process process;
 	char path[128], other[128];
-	struct child child;
+	struct known child;
 
 	(void)state;
 	snprintf(path, sizeof(path), "%s/real (deleted)", directory);
@@ -218,7 +204,7 @@ static void an_argv_too_long_to_be_had_whole_is_unknown(void **state)
 {
 	static char big[ARGV_MAX + 5000];
 	struct proc_process process;
-	struct child child;
+	struct known child;
 
 	(void)state;
 	memset(big, 'b', sizeof(big) - 1);
@@ -249,7 +235,7 @@ static uint64_t stack_of(pid_t pid)
 static void the_stack_tells_one_program_of_a_process_from_the_next(void **state)
 {
 	struct proc_process process;
-	struct child child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
+	struct known child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
 	uint64_t stack = stack_of(child.pid);
 	uint32_t pid = (uint32_t)child.pid;
 
@@ -263,7 +249,7 @@ static void the_stack_tells_one_program_of_a_process_from_the_next(void **state)
 static void a_zombie_has_no_argv_and_a_process_that_is_gone_is_an_error(void **state)
 {
 	struct proc_process process;
-	struct child child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
+	struct known child = start("/bin/sleep", (const char *const[]){"sleep", "60", NULL});
 	siginfo_t info;
 
 	(void)state;
@@ -309,6 +295,23 @@ static void a_child_of_another_pid_namespace_knows_that_its_proc_is_not_the_host
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Users, too: their numbers are shown as the reader's namespace has them. */
+static void a_process_of_another_user_namespace_knows_that_proc_is_not_the_hosts(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid)
+		_exit(unshare(CLONE_NEWUSER) ? 77 : proc_is_host());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 77) {
+		print_message("skipped: no user namespace can be made\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
@@ -337,6 +340,7 @@ int main(void)
 		cmocka_unit_test(the_stack_tells_one_program_of_a_process_from_the_next),
 		cmocka_unit_test(a_zombie_has_no_argv_and_a_process_that_is_gone_is_an_error),
 		cmocka_unit_test(a_child_of_another_pid_namespace_knows_that_its_proc_is_not_the_hosts),
+		cmocka_unit_test(a_process_of_another_user_namespace_knows_that_proc_is_not_the_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
