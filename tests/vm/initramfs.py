@@ -92,6 +92,7 @@ def tree(build, init, db):
     t.program("bin/busybox", busybox)
     t.file("init", init)
     t.program("bin/cormorant", f"{build}/bin/cormorant")
+    t.program("bin/offsets-builder", f"{build}/bin/offsets-builder")
     t.program("tests/e2e", f"{build}/tests/e2e")
     payload = f"{build}/tests/payload"
     for name in os.listdir(payload) if os.path.isdir(payload) else ():
