@@ -174,16 +174,17 @@ static void fill_stat(struct exec_facts *facts, const struct proc_stat *stat)
 
 /* --------------------------------------------------------------------- status */
 
-/* Real, effective, saved and file system's. */
+/* Real, effective, saved and file system's. Kernel 4.4 shows those above 2^31 as negative. */
 static void fill_ids(struct exec_facts *facts, const char *values, const enum exec_id ids[4])
 {
 	char *at = (char *)values;
 
 	for (int i = 0; i < 4; i++) {
-		uint64_t id = strtoull(at, &at, 10);
+		long long id = strtoll(at, &at, 10);
 
 		if (ids[i] != ID_UID) /* the header has it */
-			fill_u32(facts, FACT_ID + ids[i], &facts->ids[ids[i]], id);
+			fill_u32(facts, FACT_ID + ids[i], &facts->ids[ids[i]],
+				 id < 0 ? (uint32_t)id : (uint64_t)id);
 	}
 }
 

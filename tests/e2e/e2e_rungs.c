@@ -280,8 +280,8 @@ static void refuse_bpf_with(struct e2e *e, unsigned int error, const char *reaso
 	if (status == 126)
 		e2e_skip("this kernel has no seccomp filters (CONFIG_SECCOMP_FILTER)");
 	assert_int_equal(status, 3);
-	/* What needs the least: others may lack BTF as well. */
-	assert_reason(e, "exec.kprobe.perfbuf.none", reason, NULL);
+	/* What needs the least: others may lack BTF or tracefs as well. */
+	assert_reason(e, e2e_kernel_before(4, 17) ? "exec.kprobe.perfbuf.none" : "exec.raw_tp.perfbuf.none", reason, NULL);
 	assert_true(sensor_has_clear_error(&e->sensor));
 }
 

@@ -916,6 +916,33 @@ static void names_of_any_bytes_are_found_in_maps(void **state)
 	}
 }
 
+/* A process may map anything below its program. */
+static void the_number_is_the_programs_whatever_is_mapped_below_it(void **state)
+{
+	const char *other = text("%s/other", scratch_directory());
+	char path[PATH_MAX] = "", comm[COMM_BYTES] = "", argv[PATH_MAX], maps[4096];
+	struct child child;
+	size_t n;
+
+	(void)state;
+	copy_sleep(other);
+	child = start_role("low", other, path, sizeof(path));
+	child_file(child.pid, "maps", maps, sizeof(maps));
+	maps[strcspn(maps, "\n")] = 0;
+	if (!strstr(maps, "/other")) {
+		print_message("skipped: nothing can be mapped there: %s\n", maps);
+		child_stop(&child);
+		skip();
+	}
+	memcpy(comm, strrchr(path, '/') + 1, strnlen(strrchr(path, '/') + 1, COMM_BYTES - 1));
+	n = child_file(child.pid, "cmdline", argv, sizeof(argv));
+	subject_is(comm, argv, n);
+	assert_int_equal(fill(child.pid), 0);
+	assert_path(path);
+	assert_file(child.pid);
+	child_stop(&child);
+}
+
 static void a_path_too_long_to_be_shown_is_left_out(void **state)
 {
 	char name[201];
@@ -1829,6 +1856,8 @@ static int act(const char *role, char **argv)
 		argv[1][2] = 'X';
 	else if (!strcmp(role, "title"))
 		memset(argv[0], 't', strlen(argv[0]) + 1 + strlen(argv[1]) + 1 + 20);
+	else if (!strcmp(role, "low"))
+		mmap((void *)0x10000, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, open(argv[0], O_RDONLY), 0);
 	else if (!strcmp(role, "rename"))
 		prctl(PR_SET_NAME, "another", 0, 0, 0);
 	raise(SIGSTOP);
@@ -1884,6 +1913,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_of_two_links_deleted_is_unknown),
 		cmocka_unit_test(a_renamed_program_has_its_new_path),
 		cmocka_unit_test(names_of_any_bytes_are_found_in_maps),
+		cmocka_unit_test(the_number_is_the_programs_whatever_is_mapped_below_it),
 		cmocka_unit_test(a_path_too_long_to_be_shown_is_left_out),
 		cmocka_unit_test(a_path_of_almost_a_page_is_whole_or_left_out),
 		cmocka_unit_test(a_deleted_working_directory_has_its_path),
