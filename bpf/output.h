@@ -221,7 +221,9 @@ static __always_inline int output_perfbuf(void *ctx)
 
 /*
  * Below 4.11 only the stack can be handed over, in pieces of constant size: see
- * PART_BYTES. The header and the facts take one program's stack, the bytes another's.
+ * PART_BYTES. Four programs share the work: together they would be more than the
+ * verifiers of 4.9 and 4.10 follow. What has been sent is taken off argv and argv_bytes;
+ * which says that a part could not be sent.
  */
 static __always_inline int output_parts_facts(void *ctx)
 {
@@ -233,6 +235,7 @@ static __always_inline int output_parts_facts(void *ctx)
 	if (!s || !output_length(s))
 		return 0;
 	bytes = s->argv_bytes < ARGV_MAX ? s->argv_bytes : ARGV_MAX;
+	s->argv_bytes = bytes;
 	s->record.event.length = sizeof(record);
 	s->record.event.parts = 2 + (bytes + PART_BYTES - 1) / PART_BYTES;
 #pragma unroll
@@ -243,7 +246,7 @@ static __always_inline int output_parts_facts(void *ctx)
 		count_output(result);
 		return 0;
 	}
-	return next(ctx, STAGE_OUTPUT);
+	return next(ctx, STAGE_PATH);
 }
 
 struct part {
@@ -251,15 +254,80 @@ struct part {
 	__u64 words[PART_BYTES / 8];
 };
 
-/* n bytes of user memory, word by word: the last word ends at most 7 bytes behind them. */
-static __always_inline void part_words(struct part *part, __u64 from, __u64 n)
+static __always_inline void part_begin(struct part *part, const struct scratch *s)
 {
+	for (int i = 0; i < (int)(sizeof(part->event) / sizeof(__u64)); i++)
+		((__u64 *)&part->event)[i] = ((__u64 *)&s->record.event)[i];
+}
+
+/* Returns what the helper did: negative if the part is lost. */
+static __always_inline long part_send(void *ctx, struct part *part, __u64 bytes)
+{
+	__u64 cpu = bpf_get_smp_processor_id();
+
+	part->event.length = sizeof(part->event) + bytes;
+	part->event.part++;
+	return bpf_perf_event_output(ctx, &events, cpu, part, sizeof(*part));
+}
+
+/* For the next program. Each member is written once: below 4.9 its address must not be computed. */
+static __always_inline void part_end(const struct part *part, struct scratch *s, long result)
+{
+	s->record.event.part = part->event.part;
+	if (result < 0)
+		s->which = 1;
+}
+
+/* Full parts a run; two runs are ARGV_MAX. */
+enum { PARTS_RUN = ARGV_MAX / PART_BYTES / 2 };
+
+static __always_inline int output_parts_argv(void *ctx)
+{
+	struct part part = {};
+	struct scratch *s = scratch_get();
+	__u64 from, left;
+	long result = 0;
+
+	if (!s)
+		return 0;
+	part_begin(&part, s);
+	from = s->argv;
+	left = s->argv_bytes;
 #pragma unroll
-	for (__u64 i = 0; i < PART_BYTES / 8; i++) {
-		part->words[i] = 0;
-		if (i * 8 < n)
-			bpf_probe_read_user(&part->words[i], 8, (void *)(from + i * 8));
+	for (int i = 0; i < PARTS_RUN; i++) {
+		OPAQUE(left); /* else clang computes the count and makes one loop of it */
+		if (left < PART_BYTES)
+			break;
+		bpf_probe_read_user(part.words, sizeof(part.words), (void *)from);
+		result |= part_send(ctx, &part, PART_BYTES);
+		from += PART_BYTES;
+		left -= PART_BYTES;
 	}
+	s->argv = from;
+	s->argv_bytes = left;
+	part_end(&part, s, result);
+	return next(ctx, left < PART_BYTES ? STAGE_CGROUP : STAGE_PATH);
+}
+
+/* The end of argv, word by word: the last one ends at most 7 bytes behind it, in the file name. */
+static __always_inline int output_parts_rest(void *ctx)
+{
+	struct part part = {};
+	struct scratch *s = scratch_get();
+	__u64 from, left;
+
+	if (!s)
+		return 0;
+	part_begin(&part, s);
+	from = s->argv;
+	left = s->argv_bytes;
+#pragma unroll
+	for (__u64 i = 0; i < PART_BYTES / 8; i++)
+		if (i * 8 < left)
+			bpf_probe_read_user(&part.words[i], 8, (void *)(from + i * 8));
+	if (left)
+		part_end(&part, s, part_send(ctx, &part, left));
+	return next(ctx, STAGE_OUTPUT);
 }
 
 /* A string of user or kernel memory, word by word to its NUL and no further. */
@@ -278,43 +346,18 @@ static __always_inline void part_string(struct part *part, __u64 from)
 	}
 }
 
-static __always_inline long part_send(void *ctx, __u64 cpu, struct part *part, __u64 bytes)
-{
-	part->event.length = sizeof(part->event) + bytes;
-	part->event.part++;
-	return bpf_perf_event_output(ctx, &events, cpu, part, sizeof(*part));
-}
-
-static __always_inline int output_parts_bytes(void *ctx)
+static __always_inline int output_parts_name(void *ctx)
 {
 	struct part part = {};
 	struct scratch *s = scratch_get();
-	__u64 cpu = bpf_get_smp_processor_id(), from, left;
-	long result = 0;
+	__u64 filename;
 
 	if (!s)
 		return 0;
-	for (int i = 0; i < (int)(sizeof(part.event) / sizeof(__u64)); i++)
-		((__u64 *)&part.event)[i] = ((__u64 *)&s->record.event)[i];
-	from = s->argv;
-	left = s->argv_bytes < ARGV_MAX ? s->argv_bytes : ARGV_MAX;
-#pragma unroll
-	for (int i = 0; i < ARGV_MAX / PART_BYTES; i++) {
-		OPAQUE(left); /* else clang computes the count and makes one loop of it */
-		if (left < PART_BYTES)
-			break;
-		bpf_probe_read_user(part.words, sizeof(part.words), (void *)from);
-		result |= part_send(ctx, cpu, &part, PART_BYTES);
-		from += PART_BYTES;
-		left -= PART_BYTES;
-	}
-	if (left) {
-		part_words(&part, from, left);
-		result |= part_send(ctx, cpu, &part, left);
-	}
-	part_string(&part, s->filename);
-	result |= part_send(ctx, cpu, &part, s->filename ? PART_BYTES : 0);
-	if (result < 0)
+	part_begin(&part, s);
+	filename = s->filename;
+	part_string(&part, filename);
+	if (part_send(ctx, &part, filename ? PART_BYTES : 0) < 0 || s->which)
 		count_lost(LOSS_BUFFER_FULL);
 	return 0;
 }

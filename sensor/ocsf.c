@@ -495,6 +495,8 @@ static void put_from_proc(struct text *t, const struct exec_event *event)
 	const struct exec_parent *parent = &event->parent;
 	size_t key = t->len, start;
 
+	if (!event->from_proc && !parent->from_proc)
+		return;
 	PUT(t, ",\"from_proc\":");
 	start = t->len;
 	if (parent->from_proc && parent->exe.data)

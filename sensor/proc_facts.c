@@ -11,6 +11,10 @@
 
 /* Inode number of the initial cgroup namespace: PROC_CGROUP_INIT_INO, include/linux/proc_ns.h (4.6). */
 #define PROC_CGROUP_INIT_INO 0xEFFFFFFBU
+/* No program is to come from this one. Since 6.3: some hosts then refuse a memfd that does not say. */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
 #define UNSET_ID 0xffffffffU /* (uid_t)-1: no login uid, no audit session */
 
 enum {
@@ -22,8 +26,10 @@ enum {
 void proc_setting_read(struct proc_setting *setting)
 {
 	struct stat st;
-	int fd = memfd_create("cormorant", MFD_CLOEXEC);
+	int fd = memfd_create("cormorant", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("cormorant", MFD_CLOEXEC);
 	*setting = (struct proc_setting){0};
 	setting->cgroups_whole =
 		stat("/proc/self/ns/cgroup", &st) || st.st_ino == PROC_CGROUP_INIT_INO;
@@ -61,7 +67,7 @@ static void fill_flag(struct exec_facts *facts, unsigned fact, uint32_t flag, bo
 {
 	if (!lacks(facts, fact))
 		return;
-	facts->flags |= value ? flag : 0;
+	facts->flags = value ? facts->flags | flag : facts->flags & ~flag;
 	facts->present |= FACT_BIT(fact);
 }
 
@@ -69,13 +75,9 @@ static void fill_flag(struct exec_facts *facts, unsigned fact, uint32_t flag, bo
 static void fill_path(struct exec_facts *facts, enum exec_section section, struct slice path,
 		      bool sure, struct slice *member)
 {
-	if (!lacks(facts, FACT_SECTION + section))
-		return;
-	facts->present |= FACT_BIT(FACT_SECTION + section);
-	if (sure)
+	if (sure && lacks(facts, FACT_SECTION + section))
 		*member = path;
-	else
-		facts->flags |= EXEC_TRUNCATED_BIT(section);
+	fill_flag(facts, FACT_SECTION + section, EXEC_TRUNCATED_BIT(section), !sure);
 }
 
 /* --------------------------------------------------------------------- belief */

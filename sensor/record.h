@@ -23,7 +23,7 @@ struct exec_parent {
  */
 struct exec_event {
 	struct process_exec_event head;
-	const struct exec_facts *facts;
+	const struct exec_facts *facts; /* the record's, or after enrich perhaps the enricher's */
 	uint64_t from_proc; /* FACT_BIT()s of those facts that are /proc's, not the record's */
 	struct slice argv;  /* data NULL if it is not carried */
 	bool argv_truncated;

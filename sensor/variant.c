@@ -109,10 +109,11 @@ void variant_programs(const struct variant *variant, bool parts, bool retprobe,
 	memcpy(programs->stages, of_access[variant->access], sizeof(programs->stages));
 	if (variant->access == ACCESS_NONE && variant->attach == ATTACH_TP)
 		programs->stages[STAGE_ARGS] = "args_none_tp";
-	if (parts) { /* strings can't be gathered, nor paths walked */
+	if (parts) { /* strings can't be gathered, nor paths walked: their stages send argv */
 		programs->stages[STAGE_STRINGS] = "parts_facts";
-		programs->stages[STAGE_PATH] = programs->stages[STAGE_CGROUP] = NULL;
-		programs->stages[STAGE_OUTPUT] = "parts_bytes";
+		programs->stages[STAGE_PATH] = "parts_argv";
+		programs->stages[STAGE_CGROUP] = "parts_rest";
+		programs->stages[STAGE_OUTPUT] = "parts_name";
 		return;
 	}
 	programs->stages[STAGE_STRINGS] = "strings";

@@ -1507,6 +1507,44 @@ static void the_parents_program_is_the_one_it_is_now(void **state)
 	child_stop(&child);
 }
 
+/* The parent is in a chroot: of its path only the end would be true. */
+static void a_parents_path_that_is_not_sure_is_not_told(void **state)
+{
+	const char *dir = scratch_directory();
+	char script[512], file[128], jail[128];
+	struct child child;
+	pid_t below = 0;
+	FILE *f = NULL;
+
+	(void)state;
+	if (!root())
+		skip();
+	snprintf(file, sizeof(file), "%s/pid", dir);
+	snprintf(jail, sizeof(jail), "%s/jail", dir);
+	assert_int_equal(mkdir(jail, 0755), 0);
+	snprintf(script, sizeof(script), "/bin/sleep 60 & echo $! > %s.new; mv %s.new %s; wait", file, file, file);
+	child = child_start(&(struct child_plan){
+		.path = "/bin/sh",
+		.argv = (const char *const[]){"sh", "-c", script, NULL},
+		.prepare = change_root,
+		.arg = jail,
+	});
+	for (int i = 0; i < 1000 && !(f = fopen(file, "re")); i++)
+		usleep(10000);
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &below), 1);
+	fclose(f);
+	child_wait(below, "sleep");
+	subject_is("sleep", "/bin/sleep\0" "60", 14);
+	assert_int_equal(fill(below), 0);
+	assert_number(FACT_PPID, got.ppid, child.pid, "ppid");
+	assert_string_equal(got.facts.parent_comm, "sh");
+	assert_null(got.parent.exe.data);
+	assert_int_equal(got.parent.argv.len, 6 + strlen(script) + 1);
+	kill(below, SIGKILL);
+	child_stop(&child);
+}
+
 static void the_first_process_has_no_parent(void **state)
 {
 	char argv[ARGV_MAX], comm[64];
@@ -1932,6 +1970,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(from_a_cgroup_namespace_no_path_is_told),
 		cmocka_unit_test(a_parent_that_is_gone_has_left_its_child_to_another),
 		cmocka_unit_test(the_parents_program_is_the_one_it_is_now),
+		cmocka_unit_test(a_parents_path_that_is_not_sure_is_not_told),
 		cmocka_unit_test(the_first_process_has_no_parent),
 		cmocka_unit_test(an_exec_in_between_is_noticed),
 		cmocka_unit_test(arguments_overwritten_in_between_are_noticed),
