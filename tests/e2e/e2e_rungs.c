@@ -225,7 +225,8 @@ static void a_ring_that_memory_has_no_room_for_becomes_a_perf_buffer(void **stat
 	observe_one(e);
 	end(e);
 	memory_cgroup_remove(e, dir);
-	assert_reason(e, NULL, "Failed", "memory");
+	/* The same but for the ring, which is better. */
+	assert_reason(e, workspace_text(&e->ws, "exec.raw_tp.ringbuf%s", strrchr(e->sensor.variant, '.')), "Failed", "memory");
 }
 
 struct fault {
@@ -522,7 +523,7 @@ static void a_locked_down_kernel_is_named(void **state)
 		e2e_skip("this kernel cannot be locked down (5.4, CONFIG_SECURITY_LOCKDOWN_LSM): %s", strerror(errno));
 	close(fd);
 	assert_int_equal(refused(e, &(struct sensor_plan){ .args = ARGS() }), 3);
-	assert_reason(e, NULL, "NotPermitted", "confidentiality");
+	assert_reason(e, "exec.raw_tp.perfbuf.none", "NotPermitted", "confidentiality");
 	assert_true(sensor_has_clear_error(&e->sensor));
 }
 

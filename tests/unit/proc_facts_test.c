@@ -511,6 +511,76 @@ static void terminals_are_called_as_sysfs_calls_them(void **state)
 	assert_string_equal(name, "hvc0");
 }
 
+/* ----------------------------------------------------------------------- lines */
+
+/* The lines of a file with these lengths, each of the letter of its place. */
+static void assert_lines(const char *dir, size_t step, const size_t *lengths, size_t count)
+{
+	static struct proc_lines lines;
+	char *line;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(proc_lines_open(&lines, fd, "lines", step), 0);
+	for (size_t i = 0; i < count; i++) {
+		if (lengths[i] >= PROC_LINE_MAX)
+			continue;
+		line = proc_lines_next(&lines);
+		assert_non_null(line);
+		assert_int_equal(strlen(line), lengths[i]);
+		for (size_t at = 0; at < lengths[i]; at++)
+			assert_int_equal(line[at], 'a' + i);
+	}
+	assert_null(proc_lines_next(&lines));
+	assert_null(proc_lines_next(&lines));
+	proc_lines_close(&lines);
+	close(fd);
+}
+
+/* What is behind the part that fits would be another line, of the process's choice. */
+static void a_line_that_is_too_long_is_left_out_whole(void **state)
+{
+	static const size_t steps[] = {1, 7, 256, 4096, PROC_LINE_MAX, 100000};
+	const size_t lengths[] = {
+		3, 0, PROC_LINE_MAX - 1, PROC_LINE_MAX, 5, 3 * PROC_LINE_MAX, 20000, 1, PROC_LINE_MAX + 1, 7, 0,
+	};
+	const size_t count = sizeof(lengths) / sizeof(lengths[0]);
+	const char *dir = scratch_directory();
+	FILE *f = fopen(text("%s/lines", dir), "we");
+
+	(void)state;
+	assert_non_null(f);
+	for (size_t i = 0; i < count; i++) {
+		for (size_t at = 0; at < lengths[i]; at++)
+			fputc('a' + (int)i, f);
+		fputc('\n', f);
+	}
+	fputs("without an end", f);
+	fclose(f);
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		assert_lines(dir, steps[i], lengths, count);
+}
+
+static void no_more_than_the_limit_is_read(void **state)
+{
+	static struct proc_lines lines;
+	const char *dir = scratch_directory();
+	FILE *f = fopen(text("%s/lines", dir), "we");
+	size_t n = 0;
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 2 * PROC_LINES_MAX / 16; i++)
+		fputs("fifteen letters\n", f);
+	fclose(f);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(proc_lines_open(&lines, fd, "lines", 1000), 0);
+	while (proc_lines_next(&lines))
+		n++;
+	proc_lines_close(&lines);
+	close(fd);
+	assert_int_equal(n, PROC_LINES_MAX / 16);
+}
+
 /* ------------------------------------------------------------------------ argv */
 
 static void assert_argv_is_believed(const char *const *argv, const void *bytes, size_t n)
@@ -1934,6 +2004,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(many_groups_hide_nothing),
 		cmocka_unit_test(the_controlling_terminal_is_told),
 		cmocka_unit_test(terminals_are_called_as_sysfs_calls_them),
+		cmocka_unit_test(a_line_that_is_too_long_is_left_out_whole),
+		cmocka_unit_test(no_more_than_the_limit_is_read),
 		cmocka_unit_test(empty_and_odd_arguments_are_compared_exactly),
 		cmocka_unit_test(a_program_whose_last_arguments_are_empty_is_believed),
 		cmocka_unit_test(an_argv_of_which_the_record_has_the_beginning_is_compared_with_its_length),
