@@ -154,7 +154,7 @@ static void program_runs(double *ns, double *runs)
 		int fd = bpf_prog_get_fd_by_id(id);
 
 		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &size) &&
-		    !strncmp(info.name, "exec_", 5)) {
+		    !strncmp(info.name, "entry_", 6)) {
 			*ns += (double)info.run_time_ns;
 			*runs += (double)info.run_cnt;
 		}
