@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -759,6 +760,29 @@ static void a_process_that_changes_itself_is_not_believed(void **state)
 			fail_msg("%s", cases[i].role);
 		child_stop(&child);
 	}
+}
+
+/* At an exec some ids become others: only later can all eight differ. */
+static void eight_different_ids_are_told_apart(void **state)
+{
+	static const uint32_t want[ID_COUNT] = {
+		[ID_UID] = 2001, [ID_EUID] = 2002, [ID_SUID] = 2003, [ID_FSUID] = 2001,
+		[ID_GID] = 1001, [ID_EGID] = 1002, [ID_SGID] = 1003, [ID_FSGID] = 1004,
+	};
+	char path[PATH_MAX] = "", comm[COMM_BYTES] = "";
+	struct child child;
+
+	(void)state;
+	if (!root())
+		skip();
+	child = start_role("ids", "argument", path, sizeof(path));
+	memcpy(comm, strrchr(path, '/') + 1, strnlen(strrchr(path, '/') + 1, COMM_BYTES - 1));
+	subject_is(comm, "argument\0second", 16);
+	assert_int_equal(fill(child.pid), 0);
+	for (unsigned i = 0; i < ID_COUNT; i++)
+		if (i != ID_UID)
+			assert_number(FACT_ID + i, got.facts.ids[i], want[i], "an id");
+	child_stop(&child);
 }
 
 /*
@@ -1672,17 +1696,19 @@ static int fill_around(pid_t pid, const char *fifo, void (*meanwhile)(void *), v
 {
 	const pid_t self = getpid();
 	pid_t other = fork();
-	int err, status;
+	int err, gate, status;
 
 	if (!other) {
 		while (!is_asleep(self))
 			usleep(1000);
 		meanwhile(arg);
-		_exit(open(fifo, O_WRONLY | O_NONBLOCK) < 0);
+		_exit(open(fifo, O_WRONLY) < 0);
 	}
 	err = fill(pid);
+	gate = open(fifo, O_RDONLY | O_NONBLOCK); /* if the fill ended before it came there */
 	assert_int_equal(waitpid(other, &status, 0), other);
 	assert_int_equal(status, 0);
+	close(gate);
 	return err;
 }
 
@@ -1769,7 +1795,7 @@ static void turncoat_turn(void *arg)
 			_exit(1);
 		usleep(20000);
 	}
-	usleep(50000);
+	child_wait(turncoat->child.pid, "prog");
 }
 
 static void turncoat_stop(struct turncoat *turncoat)
@@ -1958,12 +1984,20 @@ static void nothing_is_left_open(void **state)
 
 /* ------------------------------------------------------------------------ main */
 
+static void become_eight(void)
+{
+	if (setresgid(1001, 1002, 1003) || setfsgid(1004) < 0 || setresuid(2001, 2002, 2003) || setfsuid(2001) < 0)
+		_exit(1);
+}
+
 static int act(const char *role, char **argv)
 {
 	if (!strcmp(role, "overwrite"))
 		argv[1][2] = 'X';
 	else if (!strcmp(role, "title"))
 		memset(argv[0], 't', strlen(argv[0]) + 1 + strlen(argv[1]) + 1 + 20);
+	else if (!strcmp(role, "ids"))
+		become_eight();
 	else if (!strcmp(role, "low"))
 		mmap((void *)0x10000, 4096, PROT_READ, MAP_PRIVATE | MAP_FIXED, open(argv[0], O_RDONLY), 0);
 	else if (!strcmp(role, "rename"))
@@ -2013,6 +2047,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(another_program_is_not_believed),
 		cmocka_unit_test(a_process_that_has_ended_is_not_believed),
 		cmocka_unit_test(a_process_that_changes_itself_is_not_believed),
+		cmocka_unit_test(eight_different_ids_are_told_apart),
 		cmocka_unit_test(two_programs_in_turn_are_never_mixed),
 		cmocka_unit_test(a_comm_that_looks_like_stat_is_only_a_comm),
 		cmocka_unit_test(what_the_record_has_is_neither_read_nor_changed),
