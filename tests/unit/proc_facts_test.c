@@ -1786,16 +1786,19 @@ static bool turncoat_is(const struct turncoat *turncoat, const char *path)
 	return n == (ssize_t)strlen(path) && !memcmp(now, path, (size_t)n);
 }
 
+/* The exec is over when there is an environment, too. (Its arguments may be behind the gate.) */
 static void turncoat_turn(void *arg)
 {
 	struct turncoat *turncoat = arg;
+	char some[8];
 
 	while (!turncoat_is(turncoat, turncoat->then)) {
 		if (write(turncoat->tell, "\n", 1) != 1)
 			_exit(1);
 		usleep(20000);
 	}
-	child_wait(turncoat->child.pid, "prog");
+	while (!child_file(turncoat->child.pid, "environ", some, sizeof(some)) || !is_asleep(turncoat->child.pid))
+		usleep(1000);
 }
 
 static void turncoat_stop(struct turncoat *turncoat)
