@@ -127,9 +127,13 @@ static __always_inline void *follow_at(struct run *run, const void *base, __u64 
  */
 static __always_inline int read_text(struct run *run, __u64 *out, const void *address)
 {
-	if (bpf_probe_read_kernel(run->text, TEXT_WORDS * 8, address) &&
-	    bpf_probe_read_kernel(run->text, sizeof(run->text[0]), address))
-		return 0;
+	if (bpf_probe_read_kernel(run->text, TEXT_WORDS * 8, address)) {
+		/* Old kernels leave of a failed read what it got, or what was there before. */
+		for (int i = 0; i < TEXT_WORDS; i++)
+			run->text[i] = 0;
+		if (bpf_probe_read_kernel(run->text, sizeof(run->text[0]), address))
+			return 0;
+	}
 	((char *)run->text)[TEXT_WORDS * 8 - 1] = 0;
 	for (int i = 0; i < TEXT_WORDS; i++)
 		out[i] = run->text[i];

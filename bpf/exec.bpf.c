@@ -70,7 +70,7 @@ int entry_kretprobe(struct pt_regs *ctx)
 
 /* --------------------------------------------------------------------- stages */
 
-/* What a stage begins with. Nothing is done where the maps can't be had: entries have counted that. */
+/* What a stage begins with: look-ups that the entry has made too, with the same keys, and that can't fail now. */
 static __always_inline struct scratch *stage_begin(struct run *run)
 {
 	const struct probe_settings *set = NULL;

@@ -185,11 +185,12 @@ enum loader_error reason_feature(struct loader_reason *r, enum feature_id id,
 				 const struct feature *feature)
 {
 	const char *why = feature->error ? strerror(feature->error) : "the kernel has none";
-	char mode[64];
+	char mode[64], what[64];
 
+	snprintf(what, sizeof(what), "use %s", feature_name(id));
 	if (feature->error == EPERM || feature->error == EACCES ||
 	    (id == FEATURE_TRACEFS && privilege_lockdown(mode, sizeof(mode))))
-		return reason_permission(r, feature_name(id), -EPERM);
+		return reason_permission(r, what, -EPERM);
 	if (id == FEATURE_BTF)
 		return reason_set(r, LOADER_MISSING_BTF,
 				  "cannot use CO-RE: /sys/kernel/btf/vmlinux: %s: a kernel with "

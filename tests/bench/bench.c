@@ -32,27 +32,8 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* The workload: a process that executes itself until its count is down, then reports its CPU time.
- */
-static int exec_loop(const char *self, int left)
-{
-	struct rusage usage;
-	char count[16];
-
-	if (left > 0) {
-		snprintf(count, sizeof(count), "%d", left - 1);
-		execl(self, self, "--loop", count, "an ordinary argument", "-o", "another",
-		      (char *)NULL);
-		fail("exec");
-	}
-	getrusage(RUSAGE_SELF, &usage);
-	printf("%.3f\n", (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
-				 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
-	return 0;
-}
-
 /* CPU microseconds of one exec, from EXECS of them. */
-static double measure_execs(const char *self)
+static double measure_execs(const char *workload)
 {
 	char line[64] = "", count[16];
 	int out[2], status;
@@ -64,7 +45,7 @@ static double measure_execs(const char *self)
 	if (!pid) {
 		dup2(out[1], STDOUT_FILENO);
 		snprintf(count, sizeof(count), "%d", EXECS);
-		execl(self, self, "--loop", count, (char *)NULL);
+		execl(workload, workload, count, (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
@@ -162,7 +143,7 @@ static void program_runs(double *ns, double *runs)
 	}
 }
 
-static double measure_program(const char *self, const char *sensor)
+static double measure_program(const char *workload, const char *sensor)
 {
 	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME);
 	double ns, runs;
@@ -172,32 +153,32 @@ static double measure_program(const char *self, const char *sensor)
 	if (stats < 0)
 		return 0;
 	pid = sensor_start(sensor, &messages);
-	measure_execs(self);
+	measure_execs(workload);
 	program_runs(&ns, &runs);
 	sensor_stop(pid, messages, EXECS);
 	close(stats);
 	return runs > 0 ? ns / runs : 0;
 }
 
-static void bench_execs(const char *self, const char *sensor)
+static void bench_execs(const char *workload, const char *sensor)
 {
 	double without[ROUNDS], with[ROUNDS], own[ROUNDS], a, b, c, program;
 
-	measure_execs(self); /* warm */
+	measure_execs(workload); /* warm */
 	for (int i = 0; i < ROUNDS; i++) {
 		FILE *messages;
 		double before;
 		pid_t pid;
 
-		without[i] = measure_execs(self);
+		without[i] = measure_execs(workload);
 		pid = sensor_start(sensor, &messages);
 		before = cpu_ns(pid);
-		with[i] = measure_execs(self);
+		with[i] = measure_execs(workload);
 		usleep(50000); /* the last batch */
 		own[i] = (cpu_ns(pid) - before) / 1000 / EXECS;
 		sensor_stop(pid, messages, EXECS);
 	}
-	program = measure_program(self, sensor);
+	program = measure_program(workload, sensor);
 	a = median(without, ROUNDS);
 	b = median(with, ROUNDS);
 	c = median(own, ROUNDS);
@@ -230,16 +211,14 @@ int main(int argc, char **argv)
 		{0},
 	};
 	const char *sensor = "build/bin/cormorant";
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char workload[4096 + sizeof("-workload")];
+	ssize_t n = readlink("/proc/self/exe", workload, 4096);
 	bool normaliser_only = false;
 	int option;
 
 	if (n < 0)
 		fail("/proc/self/exe");
-	self[n] = 0;
-	if (argc > 2 && !strcmp(argv[1], "--loop"))
-		return exec_loop(self, atoi(argv[2]));
+	strcpy(workload + n, "-workload");
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 's')
 			sensor = optarg;
@@ -250,6 +229,6 @@ int main(int argc, char **argv)
 	}
 	bench_normaliser();
 	if (!normaliser_only)
-		bench_execs(self, sensor);
+		bench_execs(workload, sensor);
 	return 0;
 }
