@@ -53,3 +53,12 @@ CREATE TABLE kernel (
 );
 CREATE INDEX kernel_by_version ON kernel (release, version, arch);
 CREATE INDEX kernel_by_layout ON kernel (layout_id);
+
+-- What `crawl` has read: a package that is here is not fetched again. The sensor ignores it.
+CREATE TABLE crawled (
+	package_sha256 TEXT PRIMARY KEY NOT NULL,
+	package TEXT NOT NULL, -- its file name
+	build_id TEXT, -- the kernel found in it; it may be another package's, too
+	why TEXT, -- no kernel: why, for ever (its contents; not that it could not be had)
+	CHECK ((build_id IS NULL) <> (why IS NULL))
+) WITHOUT ROWID;

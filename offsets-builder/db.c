@@ -11,19 +11,15 @@
 #include <sqlite3.h>
 
 #include "cormorant/offsets_schema.h"
+#include "db_sql.h"
 #include "offsets_sql.h" /* generated: data/offsets.sql as the string offsets_sql */
 #include "version.h"
 
 enum { BUSY_MS = 30000 };
 
-struct db {
-	sqlite3 *sqlite;
-	char *path; /* as it was given, for errors */
-};
-
 /* ------------------------------------------------------------------ statements */
 
-static int fail(const struct db *db, int rc, const char *what, struct error *error)
+int db_fail(const struct db *db, int rc, const char *what, struct error *error)
 {
 	const char *why = db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(rc);
 
@@ -63,11 +59,7 @@ static int bind(sqlite3_stmt *stmt, const char *types, va_list args)
 	return rc;
 }
 
-/*
- * Runs one statement to its first row or its end. number, if not NULL, is its first
- * column: left alone where there is no row.
- */
-static int run(struct db *db, struct error *error, sqlite3_int64 *number, const char *sql,
+int db_run(struct db *db, struct error *error, sqlite3_int64 *number, const char *sql,
 	       const char *types, ...)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -83,18 +75,17 @@ static int run(struct db *db, struct error *error, sqlite3_int64 *number, const 
 	if (rc == SQLITE_ROW && number)
 		*number = sqlite3_column_int64(stmt, 0);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		err = fail(db, rc, "write the database", error);
+		err = db_fail(db, rc, "write the database", error);
 	sqlite3_finalize(stmt);
 	return err;
 }
 
 /* ------------------------------------------------------------------------ open */
 
-/* Ends the transaction: all of it if err is 0, else nothing. */
-static int end(struct db *db, int err, struct error *error)
+int db_end(struct db *db, int err, struct error *error)
 {
 	if (!err)
-		err = run(db, error, NULL, "COMMIT", "");
+		err = db_run(db, error, NULL, "COMMIT", "");
 	if (err && !sqlite3_get_autocommit(db->sqlite))
 		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
 	return err;
@@ -104,18 +95,18 @@ static int create_schema(struct db *db, struct error *error)
 {
 	int rc = sqlite3_exec(db->sqlite, offsets_sql, NULL, NULL, NULL);
 
-	return rc ? fail(db, rc, "create the database", error) : 0;
+	return rc ? db_fail(db, rc, "create the database", error) : 0;
 }
 
 static int check_schema(struct db *db, struct error *error)
 {
 	sqlite3_int64 id = 0, version = 0, objects = 0;
-	int err = run(db, error, &id, "PRAGMA application_id", "");
+	int err = db_run(db, error, &id, "PRAGMA application_id", "");
 
 	if (!err)
-		err = run(db, error, &version, "PRAGMA user_version", "");
+		err = db_run(db, error, &version, "PRAGMA user_version", "");
 	if (!err)
-		err = run(db, error, &objects, "SELECT count(*) FROM sqlite_master", "");
+		err = db_run(db, error, &objects, "SELECT count(*) FROM sqlite_master", "");
 	if (err)
 		return err;
 	if (!id && !version && !objects)
@@ -145,11 +136,11 @@ static int prepare(struct db *db, struct error *error)
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-	err = run(db, error, NULL, "BEGIN IMMEDIATE", "");
+	err = db_run(db, error, NULL, "BEGIN IMMEDIATE", "");
 	if (!err)
-		err = end(db, check_schema(db, error), error);
+		err = db_end(db, check_schema(db, error), error);
 	/* The sensor reads the file alone: nothing may wait in a -wal beside it. */
-	return err ? err : run(db, error, NULL, "PRAGMA journal_mode = DELETE", "");
+	return err ? err : db_run(db, error, NULL, "PRAGMA journal_mode = DELETE", "");
 }
 
 /* Opens a path as such: "file:x" is no URI here, and ":memory:" is a file. */
@@ -177,7 +168,7 @@ int db_open(const char *path, struct db **db_out, struct error *error)
 		return error_set(error, -ENOMEM, "cannot open %s: no memory: free some", path);
 	}
 	rc = open_path(db);
-	err = rc ? fail(db, rc, "open the database", error) : prepare(db, error);
+	err = rc ? db_fail(db, rc, "open the database", error) : prepare(db, error);
 	if (err)
 		db_close(db);
 	else
@@ -216,7 +207,7 @@ static int add_fields(struct db *db, sqlite3_int64 id, const struct layout *layo
 	for (size_t i = 0; !err && i < layout->count; i++) {
 		const struct layout_field *field = &layout->fields[i];
 
-		err = run(db, error, NULL,
+		err = db_run(db, error, NULL,
 			  "INSERT INTO layout_field (layout_id, struct, member, offset, size, "
 			  "bit_shift) VALUES (?1, ?2, coalesce(?3, ''), ?4, ?5, ?6)",
 			  "ittiii", id, field->type, field->member, (sqlite3_int64)field->offset,
@@ -232,10 +223,10 @@ static int layout_id(struct db *db, const struct layout *layout, sqlite3_int64 *
 	int err;
 
 	*id = 0;
-	err = run(db, error, id, "SELECT id FROM layout WHERE sha256 = ?1", "t", layout->sha256);
+	err = db_run(db, error, id, "SELECT id FROM layout WHERE sha256 = ?1", "t", layout->sha256);
 	if (err || *id)
 		return err;
-	err = run(db, error, NULL, "INSERT INTO layout (sha256) VALUES (?1)", "t", layout->sha256);
+	err = db_run(db, error, NULL, "INSERT INTO layout (sha256) VALUES (?1)", "t", layout->sha256);
 	*id = sqlite3_last_insert_rowid(db->sqlite);
 	return err ? err : add_fields(db, *id, layout, error);
 }
@@ -248,11 +239,11 @@ static int kernel_id(struct db *db, const struct kernel_identity *identity, sqli
 
 	*id = 0;
 	if (*identity->build_id)
-		err = run(db, error, id, "SELECT id FROM kernel WHERE build_id = ?1", "t",
+		err = db_run(db, error, id, "SELECT id FROM kernel WHERE build_id = ?1", "t",
 			  identity->build_id);
 	if (err || *id)
 		return err;
-	return run(db, error, id,
+	return db_run(db, error, id,
 		   "SELECT id FROM kernel WHERE build_id IS NULL AND arch = ?1 AND release = ?2 "
 		   "AND version = ?3",
 		   "ttt", identity->arch, identity->release, identity->version);
@@ -282,7 +273,7 @@ static int put_kernel(struct db *db, const struct db_kernel *kernel, sqlite3_int
 	if (err)
 		return err;
 	now_text(now);
-	err = run(db, error, NULL, id ? update_sql : insert_sql, "itttttttti", id,
+	err = db_run(db, error, NULL, id ? update_sql : insert_sql, "itttttttti", id,
 		  identity->build_id, identity->arch, identity->release, identity->version,
 		  kernel->distro, kernel->source, kernel->sha256, now, layout);
 	if (!err && !id)
@@ -294,7 +285,7 @@ static int put_kernel(struct db *db, const struct db_kernel *kernel, sqlite3_int
 
 static int put_meta(struct db *db, const char *key, const char *value, struct error *error)
 {
-	return run(db, error, NULL, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
+	return db_run(db, error, NULL, "INSERT OR REPLACE INTO meta (key, value) VALUES (?1, ?2)",
 		   "tt", key, value);
 }
 
@@ -302,7 +293,7 @@ static int put_meta(struct db *db, const char *key, const char *value, struct er
 static int tidy(struct db *db, struct error *error)
 {
 	char now[32], version[16];
-	int err = run(db, error, NULL,
+	int err = db_run(db, error, NULL,
 		      "DELETE FROM layout WHERE NOT EXISTS "
 		      "(SELECT 1 FROM kernel WHERE kernel.layout_id = layout.id)",
 		      "");
@@ -321,7 +312,7 @@ int db_add(struct db *db, const struct db_kernel *kernel, const struct layout *l
 	   enum db_outcome *outcome, struct error *error)
 {
 	sqlite3_int64 id = 0;
-	int err = run(db, error, NULL, "BEGIN IMMEDIATE", "");
+	int err = db_run(db, error, NULL, "BEGIN IMMEDIATE", "");
 
 	if (err)
 		return err;
@@ -330,5 +321,5 @@ int db_add(struct db *db, const struct db_kernel *kernel, const struct layout *l
 		err = put_kernel(db, kernel, id, outcome, error);
 	if (!err && *outcome != DB_UNCHANGED)
 		err = tidy(db, error);
-	return end(db, err, error);
+	return db_end(db, err, error);
 }

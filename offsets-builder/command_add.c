@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "db.h"
+#include "image.h"
+#include "layout.h"
+
+static const char usage_text[] =
+	"usage: offsets-builder add -d DB [OPTION]... FILE...\n"
+	"\n"
+	"Adds the kernels that FILEs are of. A FILE is an ELF vmlinux with a .BTF section\n"
+	"or a copy of /sys/kernel/btf/vmlinux. The same file twice changes nothing.\n"
+	"\n"
+	"  -d, --database=DB     the database; it is made if it is missing\n"
+	"      --distro=D        where the kernels are from, for a person to read\n"
+	"  Of one FILE, what it does not say itself (a copy of the BTF says none of it):\n"
+	"      --build-id=ID     the GNU build-id, in hex\n"
+	"      --arch=A          uname -m\n"
+	"      --release=R       uname -r\n"
+	"      --version=V       uname -v\n"
+	"  -h, --help            this text\n"
+	"\n"
+	"Exit status: 0 done, 1 a FILE or the database failed, 2 bad usage.\n";
+
+enum { OPTION_RELEASE = 256, OPTION_VERSION, OPTION_BUILD_ID, OPTION_ARCH, OPTION_DISTRO };
+
+static const struct option long_options[] = {
+	{"database", required_argument, NULL, 'd'},
+	{"release", required_argument, NULL, OPTION_RELEASE},
+	{"version", required_argument, NULL, OPTION_VERSION},
+	{"build-id", required_argument, NULL, OPTION_BUILD_ID},
+	{"arch", required_argument, NULL, OPTION_ARCH},
+	{"distro", required_argument, NULL, OPTION_DISTRO},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+struct add_options {
+	const char *database, *distro;
+	struct kernel_identity identity;
+	bool help;
+};
+
+/* ------------------------------------------------------------------- identity */
+
+static int take_text(const char *option, char *out, size_t size)
+{
+	if (!*optarg || strlen(optarg) >= size)
+		return command_usage(usage_text, option, *optarg ? "is too long" : "is empty");
+	strcpy(out, optarg);
+	return 0;
+}
+
+static int take_build_id(char *out, size_t size)
+{
+	int err = take_text("--build-id", out, size);
+
+	for (char *c = out; !err && *c; c++) {
+		if (!isxdigit((unsigned char)*c))
+			return command_usage(usage_text, "--build-id wants hex digits", optarg);
+		*c = (char)tolower((unsigned char)*c);
+	}
+	if (!err && strlen(out) % 2)
+		return command_usage(usage_text, "--build-id wants whole bytes", optarg);
+	return err;
+}
+
+/* What the file says, or else the option; the two may not contradict each other. */
+static int merge_text(const char *path, const char *option, const char *given, char *text,
+		      size_t size, struct error *error)
+{
+	if (*given && *text && strcmp(given, text))
+		return error_set(error, -1,
+				 "cannot add %s: it says %s, and %s says %s: leave the option out",
+				 path, text, option, given);
+	if (*given)
+		snprintf(text, size, "%s", given);
+	return 0;
+}
+
+#define MERGE(member, option)                                                                      \
+	merge_text(path, option, given->member, identity->member, sizeof(identity->member), error)
+
+static int merge_identity(const char *path, const struct kernel_identity *given,
+			  struct kernel_identity *identity, struct error *error)
+{
+	if (MERGE(build_id, "--build-id") || MERGE(arch, "--arch") || MERGE(release, "--release") ||
+	    MERGE(version, "--version"))
+		return -1;
+	if (!*identity->build_id && !(*identity->arch && *identity->release && *identity->version))
+		return error_set(error, -1,
+				 "cannot add %s: it does not say which kernel it is: give "
+				 "--build-id, or --arch, --release and --version",
+				 path);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------ add */
+
+static int print_outcome(const char *path, const struct kernel_identity *identity,
+			 const struct layout *layout, enum db_outcome outcome, struct error *error)
+{
+	static const char *const words[] = {
+		[DB_ADDED] = "added", [DB_UPDATED] = "updated", [DB_UNCHANGED] = "unchanged"};
+
+	if (printf("%s: %s: %s %s %s, build-id %s: %zu numbers\n", path, words[outcome],
+		   *identity->arch ? identity->arch : "?",
+		   *identity->release ? identity->release : "?",
+		   *identity->version ? identity->version : "?",
+		   *identity->build_id ? identity->build_id : "?", layout->count) < 0 ||
+	    fflush(stdout))
+		return error_set(
+			error, -1,
+			"cannot write to stdout: it is closed or full: look where it goes");
+	return 0;
+}
+
+static int add_file(struct db *db, const char *path, const struct add_options *options,
+		    struct error *error)
+{
+	struct image image;
+	struct layout layout;
+	enum db_outcome outcome = DB_UNCHANGED;
+	int err = image_open(path, &image, error);
+
+	if (!err)
+		err = merge_identity(path, &options->identity, &image.identity, error);
+	if (!err)
+		err = layout_from_btf(image.btf, path, &layout, error);
+	if (!err) {
+		struct db_kernel kernel = {.identity = image.identity,
+					   .distro = options->distro,
+					   .source = path,
+					   .sha256 = image.sha256};
+
+		err = db_add(db, &kernel, &layout, &outcome, error);
+	}
+	if (!err)
+		err = print_outcome(path, &image.identity, &layout, outcome, error);
+	image_close(&image);
+	return err;
+}
+
+/* A file that fails does not keep the others out. */
+static int add_files(char **files, int count, const struct add_options *options)
+{
+	struct error error;
+	struct db *db;
+	int status = EXIT_DONE;
+
+	if (db_open(options->database, &db, &error)) {
+		command_complain(&error);
+		return EXIT_FAILED;
+	}
+	for (int i = 0; i < count; i++) {
+		if (add_file(db, files[i], options, &error)) {
+			command_complain(&error);
+			status = EXIT_FAILED;
+		}
+	}
+	db_close(db);
+	return status;
+}
+
+static int parse_option(int option, struct add_options *options)
+{
+	struct kernel_identity *identity = &options->identity;
+
+	switch (option) {
+	case 'd': options->database = optarg; return 0;
+	case 'h': options->help = true; return 0;
+	case OPTION_DISTRO: options->distro = optarg; return 0;
+	case OPTION_BUILD_ID: return take_build_id(identity->build_id, sizeof(identity->build_id));
+	case OPTION_ARCH: return take_text("--arch", identity->arch, sizeof(identity->arch));
+	case OPTION_RELEASE:
+		return take_text("--release", identity->release, sizeof(identity->release));
+	case OPTION_VERSION:
+		return take_text("--version", identity->version, sizeof(identity->version));
+	default: fprintf(stderr, "\n%s", usage_text); return EXIT_USAGE; /* getopt has said why */
+	}
+}
+
+int command_add(int argc, char **argv)
+{
+	struct add_options options = {0};
+	int option, err;
+
+	while ((option = getopt_long(argc, argv, "d:h", long_options, NULL)) != -1) {
+		err = parse_option(option, &options);
+		if (err)
+			return err;
+	}
+	if (options.help)
+		return command_print(usage_text);
+	if (!options.database || !*options.database)
+		return command_usage(usage_text, "no database", "-d DB says which");
+	if (optind == argc)
+		return command_usage(usage_text, "nothing to add", "name a FILE");
+	if (argc - optind > 1 && (*options.identity.build_id || *options.identity.arch ||
+				  *options.identity.release || *options.identity.version))
+		return command_usage(usage_text, "one identity can't be several files'", argv[optind + 1]);
+	return add_files(argv + optind, argc - optind, &options);
+}
