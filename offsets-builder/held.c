@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "held.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <zstd.h>
+
+/* Debian's largest vmlinux with debug information has 630 MB, and takes 195 MB compressed. */
+enum { BLOCK = 1 << 20, PLAIN_BLOCKS = 64, BLOCKS_MAX = 4096, MEMORY_MAX = 320 << 20 };
+
+/* Pages of their own, so that what is dropped is free at once. */
+struct block {
+	void *data;    /* NULL: dropped */
+	size_t stored; /* BLOCK: as it came; less: compressed */
+};
+
+struct held {
+	struct block blocks[BLOCKS_MAX];
+	size_t count;
+	size_t size;   /* of all blocks as they came; all but the last are full */
+	size_t memory; /* of all blocks as they are kept */
+	ZSTD_CCtx *packer;
+	ZSTD_DCtx *unpacker;
+	size_t room_size;
+	void *room; /* for one block, compressed or not */
+};
+
+static void *pages_new(size_t size)
+{
+	void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return data == MAP_FAILED ? NULL : data;
+}
+
+static void block_drop(struct block *block)
+{
+	if (block->data)
+		munmap(block->data, block->stored);
+	block->data = NULL;
+}
+
+/* ------------------------------------------------------------------------ read */
+
+static struct held *held_new(void)
+{
+	struct held *held = calloc(1, sizeof(*held));
+
+	if (!held)
+		return NULL;
+	held->packer = ZSTD_createCCtx();
+	held->unpacker = ZSTD_createDCtx();
+	held->room_size = ZSTD_compressBound(BLOCK);
+	held->room = malloc(held->room_size);
+	if (held->packer && held->unpacker && held->room)
+		return held;
+	held_free(held);
+	return NULL;
+}
+
+void held_free(struct held *held)
+{
+	if (!held)
+		return;
+	for (size_t i = 0; i < held->count; i++)
+		block_drop(&held->blocks[i]);
+	ZSTD_freeCCtx(held->packer);
+	ZSTD_freeDCtx(held->unpacker);
+	free(held->room);
+	free(held);
+}
+
+/* Compresses a block that has become full. What can't be compressed stays as it is. */
+static void pack(struct held *held, struct block *block)
+{
+	size_t n =
+		ZSTD_compressCCtx(held->packer, held->room, held->room_size, block->data, BLOCK, 1);
+	void *data = ZSTD_isError(n) || n >= BLOCK ? NULL : pages_new(n);
+
+	if (!data)
+		return;
+	memcpy(data, held->room, n);
+	block_drop(block);
+	*block = (struct block){data, n};
+	held->memory -= BLOCK - n;
+}
+
+static int append(struct held *held, const char *data, size_t size)
+{
+	while (size) {
+		size_t used = held->size % BLOCK;
+		size_t n = size < BLOCK - used ? size : BLOCK - used;
+		struct block *block;
+
+		if (!used) {
+			if (held->count == BLOCKS_MAX || held->memory > MEMORY_MAX)
+				return -EBADMSG;
+			block = &held->blocks[held->count];
+			*block = (struct block){pages_new(BLOCK), BLOCK};
+			if (!block->data)
+				return -ENOMEM;
+			held->count++;
+			held->memory += BLOCK;
+		}
+		block = &held->blocks[held->count - 1];
+		memcpy((char *)block->data + used, data, n);
+		held->size += n;
+		if (held->size % BLOCK == 0 && held->count > PLAIN_BLOCKS)
+			pack(held, block);
+		data += n;
+		size -= n;
+	}
+	return 0;
+}
+
+int held_read(struct source *source, struct held **held_out, struct error *error)
+{
+	struct held *held = held_new();
+	const void *block;
+	ssize_t n = 0;
+	int err = held ? 0 : -ENOMEM;
+
+	while (!err && (n = source->next(source, &block, error)) > 0)
+		err = append(held, block, (size_t)n);
+	if (err == -EBADMSG)
+		error_set(error, err,
+			  "cannot read %s: it is larger than any kernel image: give a vmlinux",
+			  source->name);
+	else if (err)
+		error_set(error, err, "cannot read %s: no memory: free some", source->name);
+	else if (n < 0)
+		err = (int)n;
+	if (err)
+		held_free(held);
+	else
+		*held_out = held;
+	return err;
+}
+
+size_t held_size(const struct held *held)
+{
+	return held->size;
+}
+
+/* ------------------------------------------------------------------------ copy */
+
+/* n bytes of a block, from at on. */
+static bool copy_block(const struct held *held, const struct block *block, size_t at, size_t n,
+		       char *out)
+{
+	bool whole = at == 0 && n == BLOCK;
+	void *plain = whole ? out : held->room;
+
+	if (!block->data)
+		return false;
+	if (block->stored == BLOCK) {
+		memcpy(out, (char *)block->data + at, n);
+		return true;
+	}
+	if (ZSTD_decompressDCtx(held->unpacker, plain, BLOCK, block->data, block->stored) != BLOCK)
+		return false;
+	if (!whole)
+		memcpy(out, (char *)plain + at, n);
+	return true;
+}
+
+bool held_copy(const struct held *held, size_t at, size_t size, void *out)
+{
+	char *to = out;
+
+	if (at > held->size || size > held->size - at)
+		return false;
+	while (size) {
+		size_t n = BLOCK - at % BLOCK;
+
+		if (n > size)
+			n = size;
+		if (!copy_block(held, &held->blocks[at / BLOCK], at % BLOCK, n, to))
+			return false;
+		at += n;
+		to += n;
+		size -= n;
+	}
+	return true;
+}
+
+bool held_take(struct held *held, size_t at, size_t size, void *out)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		size_t n = size - done < BLOCK ? size - done : BLOCK;
+
+		if (!held_copy(held, at + done, n, (char *)out + done))
+			return false;
+		done += n;
+		held_drop(held, at, done);
+	}
+	return true;
+}
+
+void held_drop(struct held *held, size_t at, size_t size)
+{
+	size_t first = at / BLOCK + !!(at % BLOCK), end;
+
+	if (at > held->size || size > held->size - at)
+		return;
+	end = (at + size) / BLOCK;
+	for (size_t i = first; i < end; i++)
+		block_drop(&held->blocks[i]);
+}
