@@ -24,8 +24,9 @@ struct held {
 	size_t memory; /* of all blocks as they are kept */
 	ZSTD_CCtx *packer;
 	ZSTD_DCtx *unpacker;
-	size_t room_size;
-	void *room; /* for one block, compressed or not */
+	char *plain;  /* room for the block that is being read, or unpacked */
+	char *packed; /* room for it as it is kept */
+	size_t packed_size;
 };
 
 static void *pages_new(size_t size)
@@ -52,9 +53,10 @@ static struct held *held_new(void)
 		return NULL;
 	held->packer = ZSTD_createCCtx();
 	held->unpacker = ZSTD_createDCtx();
-	held->room_size = ZSTD_compressBound(BLOCK);
-	held->room = malloc(held->room_size);
-	if (held->packer && held->unpacker && held->room)
+	held->packed_size = ZSTD_compressBound(BLOCK);
+	held->packed = malloc(held->packed_size);
+	held->plain = malloc(BLOCK);
+	if (held->packer && held->unpacker && held->packed && held->plain)
 		return held;
 	held_free(held);
 	return NULL;
@@ -68,51 +70,52 @@ void held_free(struct held *held)
 		block_drop(&held->blocks[i]);
 	ZSTD_freeCCtx(held->packer);
 	ZSTD_freeDCtx(held->unpacker);
-	free(held->room);
+	free(held->packed);
+	free(held->plain);
 	free(held);
 }
 
-/* Compresses a block that has become full. What can't be compressed stays as it is. */
-static void pack(struct held *held, struct block *block)
+/* Keeps n bytes of held->plain as the next block. What can't be compressed stays as it is. */
+static int keep_block(struct held *held, size_t n)
 {
-	size_t n =
-		ZSTD_compressCCtx(held->packer, held->room, held->room_size, block->data, BLOCK, 1);
-	void *data = ZSTD_isError(n) || n >= BLOCK ? NULL : pages_new(n);
+	struct block *block = &held->blocks[held->count];
+	const void *data = held->plain;
+	size_t stored = BLOCK;
 
-	if (!data)
-		return;
-	memcpy(data, held->room, n);
-	block_drop(block);
-	*block = (struct block){data, n};
-	held->memory -= BLOCK - n;
+	if (held->count == BLOCKS_MAX || held->memory > MEMORY_MAX)
+		return -EBADMSG;
+	if (n == BLOCK && held->count >= PLAIN_BLOCKS)
+		stored = ZSTD_compressCCtx(held->packer, held->packed, held->packed_size, data, n,
+					   1);
+	if (ZSTD_isError(stored) || stored >= BLOCK)
+		stored = BLOCK;
+	else
+		data = held->packed;
+	*block = (struct block){pages_new(stored), stored};
+	if (!block->data)
+		return -ENOMEM;
+	memcpy(block->data, data, stored < n ? stored : n);
+	held->count++;
+	held->memory += stored;
+	return 0;
 }
 
 static int append(struct held *held, const char *data, size_t size)
 {
-	while (size) {
+	int err = 0;
+
+	while (size && !err) {
 		size_t used = held->size % BLOCK;
 		size_t n = size < BLOCK - used ? size : BLOCK - used;
-		struct block *block;
 
-		if (!used) {
-			if (held->count == BLOCKS_MAX || held->memory > MEMORY_MAX)
-				return -EBADMSG;
-			block = &held->blocks[held->count];
-			*block = (struct block){pages_new(BLOCK), BLOCK};
-			if (!block->data)
-				return -ENOMEM;
-			held->count++;
-			held->memory += BLOCK;
-		}
-		block = &held->blocks[held->count - 1];
-		memcpy((char *)block->data + used, data, n);
+		memcpy(held->plain + used, data, n);
 		held->size += n;
-		if (held->size % BLOCK == 0 && held->count > PLAIN_BLOCKS)
-			pack(held, block);
 		data += n;
 		size -= n;
+		if (held->size % BLOCK == 0)
+			err = keep_block(held, BLOCK);
 	}
-	return 0;
+	return err;
 }
 
 int held_read(struct source *source, struct held **held_out, struct error *error)
@@ -124,6 +127,8 @@ int held_read(struct source *source, struct held **held_out, struct error *error
 
 	while (!err && (n = source->next(source, &block, error)) > 0)
 		err = append(held, block, (size_t)n);
+	if (!err && !n && held->size % BLOCK)
+		err = keep_block(held, held->size % BLOCK);
 	if (err == -EBADMSG)
 		error_set(error, err,
 			  "cannot read %s: it is larger than any kernel image: give a vmlinux",
@@ -151,7 +156,7 @@ static bool copy_block(const struct held *held, const struct block *block, size_
 		       char *out)
 {
 	bool whole = at == 0 && n == BLOCK;
-	void *plain = whole ? out : held->room;
+	char *plain = whole ? out : held->plain;
 
 	if (!block->data)
 		return false;
@@ -162,7 +167,7 @@ static bool copy_block(const struct held *held, const struct block *block, size_
 	if (ZSTD_decompressDCtx(held->unpacker, plain, BLOCK, block->data, block->stored) != BLOCK)
 		return false;
 	if (!whole)
-		memcpy(out, (char *)plain + at, n);
+		memcpy(out, plain + at, n);
 	return true;
 }
 

@@ -28,10 +28,14 @@ struct elf_image {
 
 /* ------------------------------------------------------------------ sections */
 
+static bool fits(const struct elf_image *image, uint64_t at, uint64_t size)
+{
+	return at <= image->size && size <= image->size - at;
+}
+
 static bool fill(struct elf_image *image, uint64_t at, uint64_t size)
 {
-	return at <= image->size && size <= image->size - at &&
-	       held_copy(image->held, at, size, image->map + at);
+	return fits(image, at, size) && held_copy(image->held, at, size, image->map + at);
 }
 
 /* The first section of a name, NULL if the file has none or none in it. */
@@ -173,19 +177,72 @@ static int elf_image_open(struct image_reader *reader, struct held *held, struct
 	return read_sections(reader, image);
 }
 
+/* ---------------------------------------------------------------------- types */
+
+static bool is_dwarf(const char *name)
+{
+	for (size_t i = 0; layout_dwarf_sections[i]; i++)
+		if (name && !strcmp(name, layout_dwarf_sections[i]))
+			return true;
+	return false;
+}
+
+/* Gives back the memory of all sections that have no types, before those that have are filled. */
+static void drop_others(struct elf_image *image)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr header;
+
+	while ((scn = elf_nextscn(image->elf, scn)))
+		if (gelf_getshdr(scn, &header) && header.sh_type != SHT_NOBITS &&
+		    !is_dwarf(elf_strptr(image->elf, image->names, header.sh_name)))
+			held_drop(image->held, header.sh_offset, header.sh_size);
+}
+
+static bool fill_dwarf(struct elf_image *image)
+{
+	drop_others(image);
+	for (size_t i = 0; layout_dwarf_sections[i]; i++) {
+		GElf_Shdr header;
+
+		if (find_section(image, layout_dwarf_sections[i], &header) &&
+		    !(fits(image, header.sh_offset, header.sh_size) &&
+		      held_take(image->held, header.sh_offset, header.sh_size,
+				image->map + header.sh_offset)))
+			return false;
+	}
+	return true;
+}
+
+static int read_dwarf(struct image_reader *reader, struct elf_image *image)
+{
+	GElf_Shdr header;
+
+	if (!find_section(image, layout_dwarf_sections[0], &header))
+		return image_fail(reader, *reader->image.identity.release ? -ENODATA : -EBADMSG,
+				  "it has neither BTF nor DWARF: give the vmlinux of its -dbg "
+				  "package");
+	if (!fill_dwarf(image))
+		return fail_cut(reader);
+	reader->image.types = IMAGE_DWARF;
+	return layout_from_dwarf(image->elf, reader->name, &reader->image.layout, reader->error);
+}
+
+static int read_types(struct image_reader *reader, struct elf_image *image)
+{
+	const Elf_Data *btf = section(image, BTF_ELF_SEC);
+
+	return btf ? image_take_btf(reader, btf->d_buf, btf->d_size) : read_dwarf(reader, image);
+}
+
 int image_read_elf(struct image_reader *reader, struct held *held)
 {
 	struct elf_image image;
-	const Elf_Data *btf;
 	int err = elf_image_open(reader, held, &image);
 
 	if (!err) {
 		take_identity(reader, &image);
-		btf = section(&image, BTF_ELF_SEC);
-		err = btf ? image_take_btf(reader, btf->d_buf, btf->d_size) :
-			    image_fail(reader, -ENODATA,
-				       "it has neither BTF nor DWARF: give the vmlinux of its -dbg "
-				       "package");
+		err = read_types(reader, &image);
 		err = err == -EINVAL ? -EBADMSG : err ? err : image_found(reader);
 	}
 	elf_image_close(&image);
