@@ -8,8 +8,8 @@
 
 #include <zstd.h>
 
-/* Debian's largest vmlinux with debug information has 630 MB, and takes 195 MB compressed. */
-enum { BLOCK = 1 << 20, PLAIN_BLOCKS = 64, BLOCKS_MAX = 4096, MEMORY_MAX = 320 << 20 };
+/* Debian's largest vmlinux with debug information has 630 MB, and takes 200 MB compressed. */
+enum { BLOCK = 256 << 10, PLAIN_BLOCKS = 256, BLOCKS_MAX = 16384, MEMORY_MAX = 320 << 20 };
 
 /* Pages of their own, so that what is dropped is free at once. */
 struct block {
@@ -18,15 +18,15 @@ struct block {
 };
 
 struct held {
-	struct block blocks[BLOCKS_MAX];
-	size_t count;
-	size_t size;   /* of all blocks as they came; all but the last are full */
-	size_t memory; /* of all blocks as they are kept */
+	struct block *blocks;
+	size_t count, room; /* blocks, and how many there is room for */
+	size_t size;	    /* of all blocks as they came; all but the last are full */
+	size_t memory;	    /* of all blocks as they are kept */
+	char *plain;	    /* room for the block that is being read, or unpacked */
+	/* NULL until there is so much that it is compressed */
+	char *packed; /* room for a block */
 	ZSTD_CCtx *packer;
 	ZSTD_DCtx *unpacker;
-	char *plain;  /* room for the block that is being read, or unpacked */
-	char *packed; /* room for it as it is kept */
-	size_t packed_size;
 };
 
 static void *pages_new(size_t size)
@@ -51,12 +51,8 @@ static struct held *held_new(void)
 
 	if (!held)
 		return NULL;
-	held->packer = ZSTD_createCCtx();
-	held->unpacker = ZSTD_createDCtx();
-	held->packed_size = ZSTD_compressBound(BLOCK);
-	held->packed = malloc(held->packed_size);
 	held->plain = malloc(BLOCK);
-	if (held->packer && held->unpacker && held->packed && held->plain)
+	if (held->plain)
 		return held;
 	held_free(held);
 	return NULL;
@@ -72,31 +68,61 @@ void held_free(struct held *held)
 	ZSTD_freeDCtx(held->unpacker);
 	free(held->packed);
 	free(held->plain);
+	free(held->blocks);
 	free(held);
 }
 
-/* Keeps n bytes of held->plain as the next block. What can't be compressed stays as it is. */
-static int keep_block(struct held *held, size_t n)
+/* Compresses held->plain. Returns its new size, BLOCK if it can't be made smaller. */
+static size_t pack(struct held *held)
 {
-	struct block *block = &held->blocks[held->count];
-	const void *data = held->plain;
-	size_t stored = BLOCK;
+	size_t room = ZSTD_compressBound(BLOCK), n;
+
+	if (!held->packer) {
+		held->packer = ZSTD_createCCtx();
+		held->unpacker = ZSTD_createDCtx();
+		held->packed = malloc(room);
+	}
+	if (!held->packer || !held->unpacker || !held->packed)
+		return BLOCK;
+	n = ZSTD_compressCCtx(held->packer, held->packed, room, held->plain, BLOCK, 1);
+	return ZSTD_isError(n) || n >= BLOCK ? BLOCK : n;
+}
+
+static int make_room(struct held *held)
+{
+	size_t room = held->room ? 2 * held->room : 64;
+	struct block *blocks;
 
 	if (held->count == BLOCKS_MAX || held->memory > MEMORY_MAX)
 		return -EBADMSG;
-	if (n == BLOCK && held->count >= PLAIN_BLOCKS)
-		stored = ZSTD_compressCCtx(held->packer, held->packed, held->packed_size, data, n,
-					   1);
-	if (ZSTD_isError(stored) || stored >= BLOCK)
-		stored = BLOCK;
-	else
-		data = held->packed;
-	*block = (struct block){pages_new(stored), stored};
-	if (!block->data)
+	if (held->count < held->room)
+		return 0;
+	blocks = realloc(held->blocks, room * sizeof(*blocks));
+	if (!blocks)
 		return -ENOMEM;
-	memcpy(block->data, data, stored < n ? stored : n);
-	held->count++;
-	held->memory += stored;
+	held->blocks = blocks;
+	held->room = room;
+	return 0;
+}
+
+/* Keeps n bytes of held->plain as the next block. */
+static int keep_block(struct held *held, size_t n)
+{
+	int err = make_room(held);
+	struct block block;
+
+	if (err)
+		return err;
+	block.stored = n == BLOCK && held->count >= PLAIN_BLOCKS ? pack(held) : BLOCK;
+	block.data = pages_new(block.stored);
+	if (!block.data)
+		return -ENOMEM;
+	if (block.stored < BLOCK)
+		memcpy(block.data, held->packed, block.stored);
+	else
+		memcpy(block.data, held->plain, n);
+	held->blocks[held->count++] = block;
+	held->memory += block.stored;
 	return 0;
 }
 
