@@ -150,11 +150,8 @@ static int read_bare(struct image_reader *reader, struct package *package, struc
 	return err;
 }
 
-static int read_member(struct image_reader *reader, enum package_kind kind, const char *path,
-		       struct source *source)
+static int read_member(struct image_reader *reader, const char *path, struct source *source)
 {
-	if (kind == PACKAGE_DEB)
-		return strncmp(path, "data.tar", 8) ? 0 : read_source(reader, source);
 	if (!is_kernel_path(path))
 		return 0;
 	reader->image = (struct image){0};
@@ -162,22 +159,45 @@ static int read_member(struct image_reader *reader, enum package_kind kind, cons
 	return read_source(reader, source);
 }
 
+/* The files of a .deb are a tar archive of its own in it. */
+static int read_deb(struct image_reader *reader, struct package *package)
+{
+	struct source *member;
+	const char *path;
+	int rc;
+
+	while ((rc = package_next(package, &path, &member, reader->error)) > 0)
+		if (!strncmp(path, "data.tar", 8))
+			return read_source(reader, member);
+	return rc < 0 ? rc :
+			image_fail(reader, -EBADMSG,
+				   "it is no Debian package, or is cut off: get it again");
+}
+
 static int read_members(struct image_reader *reader, struct package *package)
 {
-	enum package_kind kind = package_kind(package);
+	bool bare = package_kind(package) == PACKAGE_BARE;
 	struct source *member;
 	const char *path;
 	int rc = 1, err = 0;
 
-	reader->single = reader->single || kind == PACKAGE_DEB || kind == PACKAGE_RPM;
 	while (!err && !reader->enough) {
 		rc = package_next(package, &path, &member, reader->error);
 		if (rc <= 0)
 			return rc;
-		err = kind == PACKAGE_BARE ? read_bare(reader, package, member) :
-					     read_member(reader, kind, path, member);
+		err = bare ? read_bare(reader, package, member) : read_member(reader, path, member);
 	}
 	return err;
+}
+
+/* A distribution's package has one kernel. */
+static int read_package(struct image_reader *reader, struct package *package)
+{
+	switch (package_kind(package)) {
+	case PACKAGE_DEB: reader->single = true; return read_deb(reader, package);
+	case PACKAGE_RPM: reader->single = true; return read_members(reader, package);
+	default: return read_members(reader, package);
+	}
 }
 
 static int read_source(struct image_reader *reader, struct source *source)
@@ -193,7 +213,7 @@ static int read_source(struct image_reader *reader, struct source *source)
 	reader->depth++;
 	err = package_open(source, &package, reader->error);
 	if (!err)
-		err = read_members(reader, package);
+		err = read_package(reader, package);
 	package_close(package);
 	reader->depth--;
 	reader->name = name;

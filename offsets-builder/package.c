@@ -163,7 +163,7 @@ static int next_entry(struct package *package)
 	package->ended = rc == ARCHIVE_EOF;
 	if (package->ended) {
 		package->member_ended = true;
-		return 0;
+		return package->err; /* some formats take a failed source for its end */
 	}
 	return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 1 : fail(package);
 }
