@@ -91,17 +91,15 @@ static void take_release(const char *member, struct kernel_identity *identity)
 static void take_arch(const char *path, struct kernel_identity *identity)
 {
 	static const struct {
-		const char *part, *arch;
-	} archs[] = {
-		{"/x86_64/", "x86_64"},
-		{"/arm64/", "aarch64"},
-		{"/aarch64/", "aarch64"},
-	};
-	const char *slash = strchr(path, '/');
+		const char *directory, *arch;
+	} archs[] = {{"x86_64", "x86_64"}, {"arm64", "aarch64"}};
+	const char *end = strrchr(path, '/'), *start = end;
 
-	for (size_t i = 0; slash && i < sizeof(archs) / sizeof(archs[0]); i++)
-		if (strstr(slash, archs[i].part) ||
-		    !strncmp(path, archs[i].part + 1, strlen(archs[i].part) - 1))
+	while (start && start > path && start[-1] != '/')
+		start--;
+	for (size_t i = 0; start && i < sizeof(archs) / sizeof(archs[0]); i++)
+		if (strlen(archs[i].directory) == (size_t)(end - start) &&
+		    !strncmp(archs[i].directory, start, (size_t)(end - start)))
 			strcpy(identity->arch, archs[i].arch);
 }
 
@@ -184,10 +182,10 @@ static int add_image(const struct addition *addition, const struct image *image,
 	enum db_outcome outcome = DB_UNCHANGED;
 	int err;
 
-	if (!*kernel.identity.release && *image->member && image->types == IMAGE_BTF)
+	if (!*kernel.identity.arch && *image->member) {
 		take_release(image->member, &kernel.identity);
-	if (!*kernel.identity.arch && *kernel.identity.release)
 		take_arch(addition->path, &kernel.identity);
+	}
 	err = merge_identity(addition->path, &addition->options->identity, &kernel.identity, error);
 	if (!err)
 		err = db_add(addition->db, &kernel, &image->layout, &outcome, error);

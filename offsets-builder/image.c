@@ -13,6 +13,7 @@
 
 #include "image_reader.h"
 #include "package.h"
+#include "unpacked.h"
 
 /*
  * A .deb is the deepest: its data.tar, the vmlinuz in that, and the vmlinux in the vmlinuz.
@@ -135,15 +136,15 @@ static bool is_kernel_path(const char *path)
 
 static int read_source(struct image_reader *reader, struct source *source);
 
-/* One bare image, compressed or not. What has been hashed first is what lay in the source. */
-static int read_bare(struct image_reader *reader, struct package *package, struct source *source)
+/* One bare image. What has been hashed first is what lay in the source. */
+static int read_bare(struct image_reader *reader, struct unpacked *unpacked, struct source *source)
 {
 	char *sha256 = reader->image.sha256, unused[DIGEST_TEXT];
 	struct held *held = NULL;
 	int err = held_read(source, &held, reader->error);
 
 	if (!err)
-		err = package_digest(package, *sha256 ? unused : sha256, reader->error);
+		err = unpacked_digest(unpacked, *sha256 ? unused : sha256, reader->error);
 	if (!err)
 		err = read_held(reader, held);
 	held_free(held);
@@ -176,7 +177,6 @@ static int read_deb(struct image_reader *reader, struct package *package)
 
 static int read_members(struct image_reader *reader, struct package *package)
 {
-	bool bare = package_kind(package) == PACKAGE_BARE;
 	struct source *member;
 	const char *path;
 	int rc = 1, err = 0;
@@ -185,24 +185,33 @@ static int read_members(struct image_reader *reader, struct package *package)
 		rc = package_next(package, &path, &member, reader->error);
 		if (rc <= 0)
 			return rc;
-		err = bare ? read_bare(reader, package, member) : read_member(reader, path, member);
+		err = read_member(reader, path, member);
 	}
 	return err;
 }
 
 /* A distribution's package has one kernel. */
-static int read_package(struct image_reader *reader, struct package *package)
+static int read_package(struct image_reader *reader, struct unpacked *unpacked,
+			struct package *package)
 {
-	switch (package_kind(package)) {
-	case PACKAGE_DEB: reader->single = true; return read_deb(reader, package);
-	case PACKAGE_RPM: reader->single = true; return read_members(reader, package);
-	default: return read_members(reader, package);
-	}
+	enum package_kind kind = package_kind(package);
+	struct source *member;
+	const char *path;
+	int rc;
+
+	reader->single = reader->single || kind == PACKAGE_AR || unpacked_is_rpm(unpacked);
+	if (kind == PACKAGE_AR)
+		return read_deb(reader, package);
+	if (kind == PACKAGE_TAR)
+		return read_members(reader, package);
+	rc = package_next(package, &path, &member, reader->error);
+	return rc > 0 ? read_bare(reader, unpacked, member) : rc;
 }
 
 static int read_source(struct image_reader *reader, struct source *source)
 {
 	const char *name = reader->name;
+	struct unpacked *unpacked = NULL;
 	struct package *package = NULL;
 	int err;
 
@@ -211,10 +220,13 @@ static int read_source(struct image_reader *reader, struct source *source)
 		return image_fail(reader, -EBADMSG,
 				  "packages lie too deep in each other: unpack the outer ones");
 	reader->depth++;
-	err = package_open(source, &package, reader->error);
+	err = unpacked_open(source, &unpacked, reader->error);
 	if (!err)
-		err = read_package(reader, package);
+		err = package_open(unpacked_source(unpacked), &package, reader->error);
+	if (!err)
+		err = read_package(reader, unpacked, package);
 	package_close(package);
+	unpacked_close(unpacked);
 	reader->depth--;
 	reader->name = name;
 	return err;
