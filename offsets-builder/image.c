@@ -83,6 +83,9 @@ static int read_blob(struct image_reader *reader, const unsigned char *data, siz
 	err = image_read_boot(reader, data, size);
 	if (err != -ENOENT)
 		return err;
+	if (!memcmp(data, "\x89LZO", 4))
+		return image_fail(reader, -EBADMSG,
+				  "it is compressed by lzo, which is not read: give the vmlinux");
 	return image_fail(
 		reader, -EBADMSG,
 		"it is no kernel image, no BTF and no package: give a vmlinux, a vmlinuz, "

@@ -158,9 +158,12 @@ static const char *plain_path(struct archive_entry *entry)
 	return path;
 }
 
+/* GNU ar, unlike dpkg-deb, may leave the type out of the mode. */
 static bool is_file(struct archive_entry *entry)
 {
-	return archive_entry_filetype(entry) == AE_IFREG && !archive_entry_hardlink(entry) &&
+	mode_t type = archive_entry_filetype(entry);
+
+	return (type == AE_IFREG || !type) && !archive_entry_hardlink(entry) &&
 	       (!archive_entry_size_is_set(entry) || archive_entry_size(entry) > 0);
 }
 

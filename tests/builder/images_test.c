@@ -376,6 +376,7 @@ static void every_package_is_read(void **state)
 		{"image-gzip.deb", "x86_64", "boot/vmlinuz-6.1.0-made"},
 		{"image-zstd.deb", "x86_64", "boot/vmlinuz-6.1.0-made"},
 		{"image-none.deb", "x86_64", "boot/vmlinuz-6.1.0-made"},
+		{"image-ar.deb", "x86_64", "boot/vmlinuz-6.1.0-made"},
 		{"debug.deb", "x86_64", "usr/lib/debug/boot/vmlinux-6.1.0-made"},
 		{"arm64.deb", "aarch64", "boot/vmlinuz-6.1.0-made"},
 		{"image-xz.rpm", "x86_64", "lib/modules/6.1.0-made/vmlinuz"},
@@ -623,6 +624,7 @@ static void nothing_is_no_kernel(void **state)
 		{"\177ELF", 4, -EBADMSG, "cut off or damaged"},
 		{"\x9f\xeb\1", 4, -EBADMSG, "cut off or damaged"},
 		{"HdrS", 4, -EBADMSG, "no kernel image"},
+		{"\x89LZO\0\r\n\x1a\n", 9, -EBADMSG, "compressed by lzo"},
 	};
 
 	(void)state;
