@@ -124,10 +124,7 @@ static bool is_kernel_path(const char *path)
 		"boot/vmlinu[xz]-*",	"boot/Image-*", "lib/modules/*/vmlinu[xz]*",
 		"lib/modules/*/Image*", "vmlinu[xz]*",
 	};
-	const char *dot = strrchr(path, '.');
 
-	if (dot && !strcmp(dot, ".btf"))
-		return true;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
 			path += strlen(prefixes[i]);
@@ -135,6 +132,14 @@ static bool is_kernel_path(const char *path)
 		if (!fnmatch(patterns[i], path, FNM_PATHNAME | FNM_PERIOD))
 			return true;
 	return false;
+}
+
+/* BTFHub's RELEASE.btf; in a distribution's package it would be a program's. */
+static bool is_btf_path(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot, ".btf");
 }
 
 static int read_source(struct image_reader *reader, struct source *source);
@@ -156,7 +161,7 @@ static int read_bare(struct image_reader *reader, struct unpacked *unpacked, str
 
 static int read_member(struct image_reader *reader, const char *path, struct source *source)
 {
-	if (!is_kernel_path(path))
+	if (!is_kernel_path(path) && (reader->single || !is_btf_path(path)))
 		return 0;
 	reader->image = (struct image){0};
 	snprintf(reader->image.member, sizeof(reader->image.member), "%s", path);

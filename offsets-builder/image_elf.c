@@ -130,9 +130,7 @@ static void elf_image_close(struct elf_image *image)
 
 static int fail_cut(struct image_reader *reader)
 {
-	return image_fail(reader, -EBADMSG,
-			  "it is an ELF file that is cut off or damaged: get it "
-			  "again");
+	return image_fail(reader, -EBADMSG, "it is an ELF file, cut off or damaged: get it again");
 }
 
 static int read_header(struct image_reader *reader, struct elf_image *image, GElf_Ehdr *header)
