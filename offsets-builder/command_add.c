@@ -122,9 +122,10 @@ static int print_outcome(const char *path, const struct kernel_identity *identit
 			"cannot write to stdout: it is closed or full: look where it goes");
 	if (outcome == DB_CONFLICT)
 		return error_set(error, -1,
-				 "%s contradicts what is known of the same kernel: neither will be "
-				 "used: see what `offsets-builder verify` says",
-				 path);
+				 "%s contradicts what is known of the same kernel: its numbers or "
+				 "its names: see both with `offsets-builder show %s`",
+				 path,
+				 *identity->build_id ? identity->build_id : identity->release);
 	return 0;
 }
 
@@ -211,6 +212,7 @@ int command_add(int argc, char **argv)
 		return command_usage(usage_text, "nothing to add", "name a FILE");
 	if (argc - optind > 1 && (*options.identity.build_id || *options.identity.arch ||
 				  *options.identity.release || *options.identity.version))
-		return command_usage(usage_text, "one identity can't be several files'", argv[optind + 1]);
+		return command_usage(usage_text, "one identity can't be several files'",
+				     argv[optind + 1]);
 	return add_files(argv + optind, argc - optind, &options);
 }

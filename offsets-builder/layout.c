@@ -36,6 +36,28 @@ static void add_item(struct layout *layout, const struct offset_item *item, uint
 	memcpy(layout->absent[layout->absent_count++].member, field.member, sizeof(field.member));
 }
 
+static int compare_fields(const void *a, const void *b)
+{
+	const struct layout_field *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	return order ? order : strcmp(x->member, y->member);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct layout_name *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	return order ? order : strcmp(x->member, y->member);
+}
+
+void layout_sort(struct layout *layout)
+{
+	qsort(layout->fields, layout->count, sizeof(layout->fields[0]), compare_fields);
+	qsort(layout->absent, layout->absent_count, sizeof(layout->absent[0]), compare_names);
+}
+
 static int compare_lines(const void *a, const void *b)
 {
 	return strcmp(a, b);

@@ -3,6 +3,7 @@
 #ifndef BUILDER_LAYOUT_H
 #define BUILDER_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,8 +38,19 @@ struct layout {
 	char sha256[DIGEST_TEXT]; /* of all that as text, see data/offsets.sql */
 };
 
+/* By struct and member, as the database has them. */
+void layout_sort(struct layout *layout);
+
 /* What sha256 has to be. Returns 0 or a negative errno. */
 int layout_hash(const struct layout *layout, char sha256[DIGEST_TEXT]);
+
+/*
+ * Calls fault for everything in it that no kernel has: members that are not aligned, overlap
+ * or lie too far off, of a size that they can't have, and the lack of what no exec can be told
+ * without. Members that this program does not know only have to lie apart.
+ */
+void layout_check(const struct layout *layout, void (*fault)(void *arg, const char *what),
+		  void *arg);
 
 /* Returns 0 or a negative errno. -EINVAL: this is no kernel's BTF; what names it in errors. */
 int layout_from_btf(const struct btf *btf, const char *what, struct layout *layout,
