@@ -150,8 +150,8 @@ static void find_offsets(struct loader *loader)
 	state->asked = true;
 	if (offsets_of_btf(state, &loader->report->features))
 		return;
-	if (!offsets_db_find(database_path(loader), &loader->report->identity, &state->offsets,
-			     &state->provenance, state->why, sizeof(state->why)))
+	if (!offsets_db_find(database_path(loader), NULL, &loader->report->identity,
+			     &state->offsets, &state->provenance, state->why, sizeof(state->why)))
 		state->source = OFFSETS_DB;
 }
 
@@ -263,8 +263,7 @@ static enum loader_error load(struct loader *loader, struct loader_reason *r, bo
 		.offsets = r->variant->access == ACCESS_MAP ? &loader->offsets->offsets : NULL,
 		.cpus = loader->cpus,
 		.ring_bytes = BUFFER_BYTES,
-		.tp_filename_at =
-			r->variant->attach == ATTACH_TP ? tp_filename_at(features) : 0,
+		.tp_filename_at = r->variant->attach == ATTACH_TP ? tp_filename_at(features) : 0,
 	};
 	int err = object_load(&loader->object, &plan);
 

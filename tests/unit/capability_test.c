@@ -88,7 +88,11 @@ static struct capability *picked(const char *variant)
 							      OFFSETS_NONE;
 	if (v->access == ACCESS_MAP)
 		c->report.provenance = (struct offsets_provenance){
-			"build_id", "debian", "http://mirror/x", "linux-image", "2026-11-25"};
+			.matched_by = "build_id",
+			.distro = "debian",
+			.source = "http://mirror/x",
+			.package = "linux-image",
+			.built_at = "2026-11-25"};
 	set(c->report.hook, "raw tracepoint sched_process_exec");
 	c->report.clock_boot = true;
 	c->report.buffer_bytes = 1 << 20;
