@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -76,11 +77,19 @@ static bool begins_with(const struct line *line, const char *prefix)
 	return line->len >= n && !memcmp(line->at, prefix, n);
 }
 
-/* Base64 of exactly that many bytes: no blanks, padded, no stray bits. */
+/*
+ * Base64 of exactly that many bytes: no blanks, padded, no stray bits. libsodium takes some
+ * bytes from 0x80 on for letters, so the alphabet is looked at here.
+ */
 static bool decode(const struct line *line, void *bytes, size_t size)
 {
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				       "0123456789+/=";
 	size_t n;
 
+	for (size_t i = 0; i < line->len; i++)
+		if (!memchr(alphabet, line->at[i], sizeof(alphabet) - 1))
+			return false;
 	return !sodium_base642bin(bytes, size, line->at, line->len, NULL, &n, NULL,
 				  sodium_base64_VARIANT_ORIGINAL) &&
 	       n == size;
@@ -91,8 +100,11 @@ static bool decode(const struct line *line, void *bytes, size_t size)
 /* minisign prints the eight bytes as a little-endian number. */
 static void id_text(const unsigned char id[8], char text[SIGNATURE_ID_TEXT])
 {
-	for (int i = 0; i < 8; i++)
-		snprintf(text + 2 * i, 3, "%02X", id[7 - i]);
+	uint64_t number = 0;
+
+	for (int i = 7; i >= 0; i--)
+		number = number << 8 | id[i];
+	snprintf(text, SIGNATURE_ID_TEXT, "%" PRIX64, number);
 }
 
 static bool take_key(struct signature_keys *keys, const struct line *line)

@@ -14,7 +14,7 @@ enum {
 	SIGNATURE_KEYS_MAX = 8,
 	/* Of a signature file: minisign's own comments have at most 1,024 and 8,192 bytes. */
 	SIGNATURE_BYTES_MAX = 16 << 10,
-	/* A key's id as minisign prints it, 16 hex digits, and a NUL. */
+	/* A key's id as minisign prints it, at most 16 hex digits, and a NUL. */
 	SIGNATURE_ID_TEXT = 17,
 	/* Of the texts below, but for a path in them. */
 	SIGNATURE_ERROR_MAX = 512,
