@@ -138,19 +138,16 @@ static bool offsets_of_btf(struct offsets_state *state, struct features *feature
 	return found > 0;
 }
 
-static const char *database_path(const struct loader *loader)
-{
-	return loader->options->offsets_path ? loader->options->offsets_path : CORMORANT_OFFSETS_DB;
-}
-
 static void find_offsets(struct loader *loader)
 {
+	const struct offsets_options *options = loader->options->offsets;
 	struct offsets_state *state = loader->offsets;
 
 	state->asked = true;
 	if (offsets_of_btf(state, &loader->report->features))
 		return;
-	if (!offsets_db_find(database_path(loader), NULL, &loader->report->identity,
+	if (!offsets_db_find(options->path ? options->path : CORMORANT_OFFSETS_DB,
+			     options->key ? &options->keys : NULL, &loader->report->identity,
 			     &state->offsets, &state->provenance, state->why, sizeof(state->why)))
 		state->source = OFFSETS_DB;
 }

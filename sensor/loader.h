@@ -11,6 +11,7 @@
 #include "feature.h"
 #include "hook.h"
 #include "offsets_db.h"
+#include "offsets_options.h"
 #include "variant.h"
 
 enum loader_error {
@@ -62,7 +63,7 @@ typedef void loader_record_fn(void *arg, const void *data, size_t size);
 
 struct loader_options {
 	struct variant_force force;
-	const char *offsets_path; /* the database; NULL: where it is installed */
+	const struct offsets_options *offsets; /* checked */
 	loader_record_fn *fn;
 	void *arg;
 };

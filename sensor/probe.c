@@ -230,7 +230,7 @@ static void settle(struct probe *probe)
 
 struct probe_options {
 	struct variant_force force;
-	const char *offsets_path;
+	struct offsets_options offsets;
 	bool json;
 	bool ocsf;
 	bool done; /* the text that was asked for has been printed */
@@ -245,7 +245,7 @@ static void gather(struct probe *probe, const struct probe_options *options)
 	struct capability *capability = &probe->capability;
 	const struct loader_options loading = {
 		.force = options->force,
-		.offsets_path = options->offsets_path,
+		.offsets = &options->offsets,
 		.fn = on_record,
 		.arg = probe,
 	};
@@ -701,7 +701,7 @@ void probe_table(const struct capability *capability, int width, bool colour, st
 /* -------------------------------------------------------------------- commands */
 
 #define START_OPTIONS                                                                              \
-	"  -d, --offsets=FILE    the database of struct offsets for kernels without BTF\n"         \
+	OFFSETS_USAGE                                                                              \
 	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp, kprobe\n"      \
 	"      --transport=T     ringbuf, perfbuf\n"                                               \
 	"      --access=X        core, map, none\n"                                                \
@@ -729,7 +729,7 @@ static const char capabilities_usage[] =
 enum { OPTION_ATTACH = 256, OPTION_TRANSPORT, OPTION_ACCESS, OPTION_JSON, OPTION_OCSF };
 
 #define LONG_OPTIONS                                                                               \
-	{"offsets", required_argument, NULL, 'd'},                                                 \
+	OFFSETS_LONG_OPTIONS,                                                                      \
 		{"attach", required_argument, NULL, OPTION_ATTACH},                                \
 		{"transport", required_argument, NULL, OPTION_TRANSPORT},                          \
 		{"access", required_argument, NULL, OPTION_ACCESS},                                \
@@ -776,11 +776,13 @@ static enum exit_status check_force(const struct variant_force *force, const cha
 static enum exit_status parse(int argc, char **argv, const struct option *long_options,
 			      const char *usage, struct probe_options *options)
 {
+	char error[1024];
 	int option;
 
 	while ((option = getopt_long(argc, argv, "d:h", long_options, NULL)) != -1) {
+		if (offsets_option(option, optarg, &options->offsets))
+			continue;
 		switch (option) {
-		case 'd': options->offsets_path = optarg; break;
 		case OPTION_ATTACH: options->force.attach = optarg; break;
 		case OPTION_TRANSPORT: options->force.transport = optarg; break;
 		case OPTION_ACCESS: options->force.access = optarg; break;
@@ -792,6 +794,10 @@ static enum exit_status parse(int argc, char **argv, const struct option *long_o
 	}
 	if (optind < argc)
 		return usage_error(usage, "unexpected argument", argv[optind]);
+	if (offsets_options_check(&options->offsets, error, sizeof(error))) {
+		fprintf(stderr, "cormorant: %s\n", error);
+		return EXIT_USAGE;
+	}
 	return check_force(&options->force, usage);
 }
 

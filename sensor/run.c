@@ -251,7 +251,7 @@ static enum exit_status open_loader(struct run *run, const struct variant **vari
 {
 	const struct loader_options options = {
 		.force = run->options->force,
-		.offsets_path = run->options->offsets_path,
+		.offsets = &run->options->offsets,
 		.fn = on_record,
 		.arg = run,
 	};
