@@ -30,6 +30,9 @@ struct offsets_provenance {
 	char package[256];
 	char built_at[32];
 	char signed_by[SIGNATURE_ID_TEXT]; /* the key's id; empty: the signature was not checked */
+	/* Of the offsets service: "new", "confirmed" by it, or "kept" since it can't be asked. */
+	char fetched[16];
+	char fetched_at[32]; /* UTC, RFC 3339 */
 };
 
 /*
