@@ -598,14 +598,25 @@ static void put_variants(struct table *t, const struct capability *c)
 				put_alike_variants(t, c, i, &left);
 }
 
-static void put_provenance(struct table *t, const struct offsets_provenance *row)
+static void put_provenance(struct table *t, const struct loader_report *report)
 {
+	const struct offsets_provenance *row = &report->provenance;
 	const char *const facts[] = {row->distro, row->package, row->source, row->built_at};
+	bool url = report->offsets_source == OFFSETS_URL;
 
-	put(t, "the database's row by %s", row->matched_by);
+	put(t, "the %s's row by %s,", url ? "offsets service" : "database", row->matched_by);
+	if (row->signed_by[0])
+		put(t, "signed by %s", row->signed_by);
+	else
+		put(t, "signature not checked");
+	if (url)
+		put(t, "(%s%s%s)", row->fetched, row->fetched_at[0] ? ", sent " : "",
+		    row->fetched_at);
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		if (facts[i][0])
 			put(t, "%s%s", i == 3 ? "made " : "", facts[i]);
+	if (report->offsets_note[0])
+		put(t, "- %s", report->offsets_note);
 }
 
 static void put_picked(struct table *t, const struct loader_report *report)
@@ -619,8 +630,8 @@ static void put_picked(struct table *t, const struct loader_report *report)
 	put_title(t, "hook");
 	put(t, "%s", report->hook);
 	put_title(t, "offsets");
-	if (report->offsets_source == OFFSETS_DB)
-		put_provenance(t, &report->provenance);
+	if (report->offsets_source == OFFSETS_DB || report->offsets_source == OFFSETS_URL)
+		put_provenance(t, report);
 	else
 		put(t, report->offsets_source == OFFSETS_BTF ? "the kernel's BTF" : "none");
 	put_title(t, "buffer");
@@ -729,8 +740,7 @@ static const char capabilities_usage[] =
 enum { OPTION_ATTACH = 256, OPTION_TRANSPORT, OPTION_ACCESS, OPTION_JSON, OPTION_OCSF };
 
 #define LONG_OPTIONS                                                                               \
-	OFFSETS_LONG_OPTIONS,                                                                      \
-		{"attach", required_argument, NULL, OPTION_ATTACH},                                \
+	OFFSETS_LONG_OPTIONS, {"attach", required_argument, NULL, OPTION_ATTACH},                  \
 		{"transport", required_argument, NULL, OPTION_TRANSPORT},                          \
 		{"access", required_argument, NULL, OPTION_ACCESS},                                \
 		{"help", no_argument, NULL, 'h'},                                                  \
