@@ -93,10 +93,10 @@ static int merge_identity(const char *path, const struct kernel_identity *given,
 	if (MERGE(build_id, "--build-id") || MERGE(arch, "--arch") || MERGE(release, "--release") ||
 	    MERGE(version, "--version"))
 		return -1;
-	if (!*identity->build_id && !(*identity->arch && *identity->release && *identity->version))
+	if (!*identity->build_id && !(*identity->arch && *identity->release))
 		return error_set(error, -1,
 				 "cannot add %s: it does not say which kernel it is: give "
-				 "--build-id, or --arch, --release and --version",
+				 "--build-id, or --arch and --release, if you can with --version",
 				 path);
 	return 0;
 }
@@ -106,8 +106,10 @@ static int merge_identity(const char *path, const struct kernel_identity *given,
 static int print_outcome(const char *path, const struct kernel_identity *identity,
 			 const struct layout *layout, enum db_outcome outcome, struct error *error)
 {
-	static const char *const words[] = {
-		[DB_ADDED] = "added", [DB_UPDATED] = "updated", [DB_UNCHANGED] = "unchanged"};
+	static const char *const words[] = {[DB_ADDED] = "added",
+					    [DB_UPDATED] = "updated",
+					    [DB_UNCHANGED] = "unchanged",
+					    [DB_CONFLICT] = "conflict"};
 
 	if (printf("%s: %s: %s %s %s, build-id %s: %zu numbers\n", path, words[outcome],
 		   *identity->arch ? identity->arch : "?",
@@ -118,6 +120,11 @@ static int print_outcome(const char *path, const struct kernel_identity *identit
 		return error_set(
 			error, -1,
 			"cannot write to stdout: it is closed or full: look where it goes");
+	if (outcome == DB_CONFLICT)
+		return error_set(error, -1,
+				 "%s contradicts what is known of the same kernel: neither will be "
+				 "used: see what `offsets-builder verify` says",
+				 path);
 	return 0;
 }
 
