@@ -13,6 +13,7 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
  * the exit status.
  */
 int command_add(int argc, char **argv);
+int command_publish(int argc, char **argv);
 
 /* Says what is wrong with the command line, then how it should look. Returns EXIT_USAGE. */
 int command_usage(const char *usage, const char *what, const char *value);

@@ -15,6 +15,7 @@ static const char usage_text[] =
 	"Makes the database of struct offsets for kernels that show no BTF.\n"
 	"\n"
 	"  add        the kernels that files are of\n"
+	"  publish    the database as files for a web server\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 bad usage.\n";
 
@@ -23,6 +24,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"add", command_add},
+	{"publish", command_publish},
 };
 
 int main(int argc, char **argv)

@@ -43,8 +43,8 @@ static void make(const char *name, int tgid)
 	assert_true(asprintf(&sql,
 			     "PRAGMA synchronous = OFF;"
 			     "%s INSERT INTO layout (id, sha256) VALUES (7, printf('%%064d', 0));"
-			     "INSERT INTO layout_field (layout_id, struct, member, offset, size) "
-			     "VALUES (7, 'task_struct', 'tgid', %d, 4);"
+			     "INSERT INTO layout_field (layout_id, struct, member, offset, size, "
+			     "bit_shift) VALUES (7, 'task_struct', 'tgid', %d, 4, 0);"
 			     "INSERT INTO kernel (build_id, built_at, layout_id) "
 			     "VALUES ('%s', '2026-11-25T00:00:00Z', 7);",
 			     offsets_sql, tgid, identity.build_id) > 0);
