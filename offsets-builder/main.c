@@ -23,6 +23,7 @@ static const char usage_text[] =
 	"  export     the database as lines of JSON\n"
 	"  import     reads them again\n"
 	"  missing    kernels that a fleet runs and the database lacks\n"
+	"  publish    the database as files for a web server\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 bad usage.\n";
 
@@ -30,9 +31,18 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{"add", command_add},	    {"diff", command_diff},   {"export", command_export},
-	{"import", command_import}, {"merge", command_merge}, {"missing", command_missing},
-	{"show", command_show},	    {"stats", command_stats}, {"verify", command_verify},
+	/* clang-format off */
+	{"add", command_add},
+	{"diff", command_diff},
+	{"export", command_export},
+	{"import", command_import},
+	{"merge", command_merge},
+	{"missing", command_missing},
+	{"publish", command_publish},
+	{"show", command_show},
+	{"stats", command_stats},
+	{"verify", command_verify},
+	/* clang-format on */
 };
 
 int main(int argc, char **argv)

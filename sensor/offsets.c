@@ -78,6 +78,59 @@ void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item,
 	memcpy((char *)offsets + item->at, &value, sizeof(value));
 }
 
+bool offsets_empty(const struct kernel_offsets *offsets)
+{
+	for (size_t i = 0; i < ITEM_COUNT; i++)
+		if (offsets_get(offsets, &offset_items[i]) != OFFSET_ABSENT)
+			return false;
+	return true;
+}
+
+/* --------------------------------------------------------------------- fields */
+
+static const struct offset_item *item_of_field(const struct offset_field *field)
+{
+	static const char prefix[] = "enum ";
+	bool value = !strncmp(field->type, prefix, sizeof(prefix) - 1);
+	const char *type = field->type + (value ? sizeof(prefix) - 1 : 0);
+
+	for (size_t i = 0; i < ITEM_COUNT; i++) {
+		const struct offset_item *item = &offset_items[i];
+
+		if (value == (item->kind == OFFSET_OF_VALUE) && !strcmp(item->type, type) &&
+		    !strcmp(item->member, field->member))
+			return item;
+	}
+	return NULL;
+}
+
+/* The item's number; OFFSET_ABSENT if the field says nothing usable. */
+static uint16_t number_of_field(const struct offset_field *field, const struct offset_item *item)
+{
+	int64_t number = item->kind == OFFSET_OF_SIZE ? field->size : field->offset;
+
+	if (field->offset < 0 || field->size < item->size || field->bit_shift)
+		return OFFSET_ABSENT;
+	if (number < 0 || number >= OFFSET_ABSENT || (item->kind == OFFSET_OF_SIZE && !number))
+		return OFFSET_ABSENT;
+	return (uint16_t)number;
+}
+
+int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field)
+{
+	const struct offset_item *item = item_of_field(field);
+	uint16_t number, before;
+
+	if (!item)
+		return 0;
+	number = number_of_field(field, item);
+	before = offsets_get(offsets, item);
+	if (before != OFFSET_ABSENT && before != number)
+		return -EEXIST;
+	offsets_set(offsets, item, number);
+	return 0;
+}
+
 /* ---------------------------------------------------------- what is looked for */
 
 /* Structs that went by another name. */
