@@ -103,26 +103,31 @@ static bool is_kernel(const struct kernel_offsets *offsets)
 	       offsets->mm_struct__arg_start != OFFSET_ABSENT;
 }
 
+int layout_from_numbers(int found, const struct kernel_offsets *offsets, const uint32_t *sizes,
+			const char *what, struct layout *layout, struct error *error)
+{
+	if (found < 0 || !is_kernel(offsets))
+		return error_set(error, -EINVAL,
+				 "cannot read %s: its types are not a 64-bit kernel's (no usable "
+				 "struct task_struct): give a vmlinux or its BTF",
+				 what);
+	layout->count = layout->absent_count = 0;
+	for (size_t i = 0; i < offset_item_count; i++)
+		add_item(layout, &offset_items[i], offsets_get(offsets, &offset_items[i]),
+			 sizes[i]);
+	if (layout_hash(layout, layout->sha256))
+		return error_set(error, -ENOMEM,
+				 "cannot read %s: SHA-256 failed: free memory, or check libcrypto",
+				 what);
+	return 0;
+}
+
 int layout_from_btf(const struct btf *btf, const char *what, struct layout *layout,
 		    struct error *error)
 {
 	uint32_t sizes[LAYOUT_FIELDS_MAX];
 	struct kernel_offsets offsets;
-	int n = offsets_from_btf_sized(btf, &offsets, sizes);
+	int found = offsets_from_btf_sized(btf, &offsets, sizes);
 
-	if (n < 0 || !is_kernel(&offsets))
-		return error_set(
-			error, -EINVAL,
-			"cannot add %s: its BTF is not a 64-bit kernel's (no usable struct "
-			"task_struct): give a vmlinux or its BTF",
-			what);
-	layout->count = layout->absent_count = 0;
-	for (size_t i = 0; i < offset_item_count; i++)
-		add_item(layout, &offset_items[i], offsets_get(&offsets, &offset_items[i]),
-			 sizes[i]);
-	if (layout_hash(layout, layout->sha256))
-		return error_set(error, -ENOMEM,
-				 "cannot add %s: SHA-256 failed: free memory, or check libcrypto",
-				 what);
-	return 0;
+	return layout_from_numbers(found, &offsets, sizes, what, layout, error);
 }

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libelf.h>
+
 #include "digest.h"
 #include "error.h"
 #include "offsets.h"
@@ -52,8 +54,20 @@ int layout_hash(const struct layout *layout, char sha256[DIGEST_TEXT]);
 void layout_check(const struct layout *layout, void (*fault)(void *arg, const char *what),
 		  void *arg);
 
-/* Returns 0 or a negative errno. -EINVAL: this is no kernel's BTF; what names it in errors. */
+/*
+ * From a kernel's types. Returns 0 or a negative errno: -EINVAL: they are no kernel's, or
+ * damaged. what names them in errors.
+ */
 int layout_from_btf(const struct btf *btf, const char *what, struct layout *layout,
 		    struct error *error);
+/* The sections that are read of elf are layout_dwarf_sections; the others may be empty. */
+int layout_from_dwarf(Elf *elf, const char *what, struct layout *layout, struct error *error);
+
+/* Ends with NULL; the first one is never missing. */
+extern const char *const layout_dwarf_sections[];
+
+/* What both end with: the numbers found, or found is a negative errno. */
+int layout_from_numbers(int found, const struct kernel_offsets *offsets, const uint32_t *sizes,
+			const char *what, struct layout *layout, struct error *error);
 
 #endif
