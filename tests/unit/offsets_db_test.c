@@ -601,20 +601,17 @@ static char *make_small(const char *name)
 
 static void one_cut_short_anywhere_is_refused(void **state)
 {
-	char *path = make_small("whole.db"), *cut = path_in("cut.db");
-	size_t size;
-	char *bytes = read_file(path, &size);
+	char *path = make_small("cut.db");
+	struct stat st;
 
 	(void)state;
-	assert_in_range(size, 5000, 20000);
-	for (size_t n = size; n--;) {
-		write_file(cut, bytes, n);
-		assert_int_equal(find(cut), -EBADMSG);
+	assert_int_equal(stat(path, &st), 0);
+	assert_in_range(st.st_size, 5000, 20000);
+	assert_int_equal(find(path), 0);
+	for (off_t n = st.st_size - 1; n >= 0; n--) {
+		assert_int_equal(truncate(path, n), 0);
+		assert_int_equal(find(path), -EBADMSG);
 	}
-	write_file(cut, bytes, size);
-	assert_int_equal(find(cut), 0);
-	free(bytes);
-	free(cut);
 	free(path);
 }
 
@@ -659,7 +656,7 @@ static void keep_writing(const char *path)
 		snprintf(sql, sizeof(sql), "UPDATE layout_field SET offset = %d", 1 + i % 1000);
 		if (sqlite3_exec(db, sql, NULL, NULL, NULL))
 			_exit(2);
-		usleep(200);
+		usleep(1500);
 	}
 }
 
@@ -701,7 +698,7 @@ static void one_that_is_being_written_gives_whole_answers(void **state)
 	(void)state;
 	if (!child)
 		keep_writing(path);
-	while (found + busy < 500) {
+	while (found + busy < 100) {
 		int err = find(path);
 
 		assert_true(!err || err == -EBUSY);
@@ -712,7 +709,7 @@ static void one_that_is_being_written_gives_whole_answers(void **state)
 	}
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	assert_in_range(found, 50, 500);
+	assert_in_range(found, 20, 100);
 	print_message("%d found, %d busy\n", found, busy);
 	/* Whoever writes it next puts right what was left half-way. */
 	run_sql(path, "UPDATE layout_field SET offset = 980");
