@@ -154,8 +154,10 @@ static int print_outcome(const char *path, const struct image *image,
 			 const struct kernel_identity *identity, enum db_outcome outcome,
 			 struct error *error)
 {
-	static const char *const words[] = {
-		[DB_ADDED] = "added", [DB_UPDATED] = "updated", [DB_UNCHANGED] = "unchanged"};
+	static const char *const words[] = {[DB_ADDED] = "added",
+					    [DB_UPDATED] = "updated",
+					    [DB_UNCHANGED] = "unchanged",
+					    [DB_CONFLICT] = "conflict"};
 	static const char *const types[] = {[IMAGE_BTF] = "BTF", [IMAGE_DWARF] = "DWARF"};
 
 	if (printf("%s%s%s: %s: %s %s %s, build-id %s: %zu numbers from %s\n", path,
@@ -169,6 +171,12 @@ static int print_outcome(const char *path, const struct image *image,
 		return error_set(
 			error, -EIO,
 			"cannot write to stdout: it is closed or full: look where it goes");
+	if (outcome == DB_CONFLICT)
+		return error_set(error, -EEXIST,
+				 "%s contradicts what is known of the same kernel: its numbers or "
+				 "its names: see both with `offsets-builder show %s`",
+				 path,
+				 *identity->build_id ? identity->build_id : identity->release);
 	return 0;
 }
 

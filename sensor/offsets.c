@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offsets.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------- the list */
@@ -72,4 +74,81 @@ uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_i
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value)
 {
 	memcpy((char *)offsets + item->at, &value, sizeof(value));
+}
+
+bool offsets_empty(const struct kernel_offsets *offsets)
+{
+	for (size_t i = 0; i < ITEM_COUNT; i++)
+		if (offsets_get(offsets, &offset_items[i]) != OFFSET_ABSENT)
+			return false;
+	return true;
+}
+
+/* --------------------------------------------------------------------- fields */
+
+const struct offset_item *offset_item_named(const char *type, const char *member)
+{
+	static const char prefix[] = "enum ";
+	bool value = !strncmp(type, prefix, sizeof(prefix) - 1);
+
+	if (value)
+		type += sizeof(prefix) - 1;
+	for (size_t i = 0; i < ITEM_COUNT; i++) {
+		const struct offset_item *item = &offset_items[i];
+
+		if (value == (item->kind == OFFSET_OF_VALUE) && !strcmp(item->type, type) &&
+		    !strcmp(item->member, member))
+			return item;
+	}
+	return NULL;
+}
+
+/* The item's number; OFFSET_ABSENT if the field says nothing usable. */
+static uint16_t number_of_field(const struct offset_field *field, const struct offset_item *item)
+{
+	int64_t number = item->kind == OFFSET_OF_SIZE ? field->size : field->offset;
+
+	if (field->offset < 0 || field->size < item->size || field->bit_shift)
+		return OFFSET_ABSENT;
+	if (number < 0 || number >= OFFSET_ABSENT || (item->kind == OFFSET_OF_SIZE && !number))
+		return OFFSET_ABSENT;
+	return (uint16_t)number;
+}
+
+int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field)
+{
+	const struct offset_item *item = offset_item_named(field->type, field->member);
+	uint16_t number, before;
+
+	if (!item)
+		return 0;
+	number = number_of_field(field, item);
+	before = offsets_get(offsets, item);
+	if (before != OFFSET_ABSENT && before != number)
+		return -EEXIST;
+	offsets_set(offsets, item, number);
+	return 0;
+}
+
+/* The list's names; what does not fit is "...". */
+void offsets_name_unseen(const bool *seen, char *text, size_t size)
+{
+	size_t len = 0;
+
+	*text = 0;
+	for (size_t i = 0; i < ITEM_COUNT; i++) {
+		const struct offset_item *item = &offset_items[i];
+		char name[160];
+		int n = snprintf(name, sizeof(name), "%s%s%s%s", len ? ", " : "", item->type,
+				 *item->member ? "." : "", item->member);
+
+		if (seen[i])
+			continue;
+		if (len + (size_t)n + sizeof(", ...") > size) {
+			snprintf(text + len, size - len, "%s...", len ? ", " : "");
+			return;
+		}
+		memcpy(text + len, name, (size_t)n + 1);
+		len += (size_t)n;
+	}
 }

@@ -33,6 +33,26 @@ void offsets_clear(struct kernel_offsets *offsets);
 /* One number; OFFSET_ABSENT if absent. */
 uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_item *item);
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value);
+/* Nothing is known. */
+bool offsets_empty(const struct kernel_offsets *offsets);
+
+/* A member as databases and rows name it (data/offsets.sql, layout_field). */
+struct offset_field {
+	const char *type;   /* "task_struct", or of an enumerator "enum pid_type" */
+	const char *member; /* "tgid", the enumerator, "" for the struct itself */
+	int64_t offset, size, bit_shift;
+};
+/*
+ * Takes what such a field says. One that this program does not know is passed over; one
+ * that can't be read as the programs read it is absent, as from BTF. Returns 0, or -EEXIST
+ * if it contradicts what was taken before.
+ */
+int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field);
+
+/* The item that databases and rows call so; NULL if this program does not know it. */
+const struct offset_item *offset_item_named(const char *type, const char *member);
+/* The items, of offset_item_count, that were not seen in a row: "cred.uid, upid", or "". */
+void offsets_name_unseen(const bool *seen, char *text, size_t size);
 
 /*
  * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs
