@@ -47,6 +47,7 @@ enum db_outcome {
 	DB_UPDATED,
 	DB_UNCHANGED,
 	DB_CONFLICT, /* stored, but another row of the same kernel says otherwise */
+	DB_OUTCOMES,
 };
 
 /*
@@ -66,6 +67,12 @@ void db_close(struct db *db);
 int db_add(struct db *db, const struct db_kernel *kernel, const struct layout *layout,
 	   enum db_outcome *outcome, struct error *error);
 
+/*
+ * Adds all that another database holds, in one transaction. counts, of DB_OUTCOMES, get one
+ * more for each kernel. Returns 0 or a negative errno; db is then as it was.
+ */
+int db_merge(struct db *db, struct db *from, size_t *counts, struct error *error);
+
 /* ----------------------------------------------------------- what was crawled */
 
 struct db_crawled {
@@ -73,6 +80,7 @@ struct db_crawled {
 	char package[256]; /* its file name */
 	char build_id[48]; /* of the kernel in it, or "" and */
 	char why[512];	   /* why there is none, for ever */
+	bool implied;	   /* from the database: a kernel's row says as much */
 };
 
 /*
@@ -95,6 +103,16 @@ struct db_row {
 };
 
 /*
+ * Whether the kernel has a row that the sensor would use: of its build-id, or of its arch,
+ * release and version. Release-only rows don't count.
+ */
+int db_has_kernel(struct db *db, const struct kernel_identity *identity, bool *has,
+		  struct error *error);
+
+/* True if a row has that build-id or that release. */
+bool db_row_is(const struct db_row *row, const char *name);
+
+/*
  * Every kernel, by arch, release, version, build-id. fn returns 0, or what stops the walk
  * and is returned; it may not write to the database. Returns 0 or a negative errno.
  */
@@ -105,5 +123,25 @@ int db_each_kernel(struct db *db,
 int db_each_crawled(struct db *db,
 		    int (*fn)(void *arg, const struct db_crawled *crawled, struct error *error),
 		    void *arg, struct error *error);
+
+/* ---------------------------------------------------------------------- checks */
+
+/* Kernels that were read with a list of members which lacks some of this program's. */
+struct db_age {
+	size_t kernels, of;
+	char members[512]; /* what is not known of them, "a.b, c.d"; cut with "..." */
+};
+
+int db_age(struct db *db, struct db_age *age, struct error *error);
+/* Says so as an error would. */
+void db_age_text(const struct db *db, const struct db_age *age, struct error *text);
+
+/*
+ * Calls fault for everything that is wrong in it: its file, its schema, hashes, layouts that
+ * no kernel has (layout_check), rows that are not well-formed, alone or in conflict, and
+ * its age. Returns how many there were, or a negative errno if it can't be read to the end.
+ */
+int db_verify(struct db *db, void (*fault)(void *arg, const char *what), void *arg,
+	      struct error *error);
 
 #endif

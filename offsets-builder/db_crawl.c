@@ -4,7 +4,7 @@
 
 #include "db_sql.h"
 
-static int take_row(sqlite3_stmt *stmt, struct db_crawled *crawled, struct error *error)
+int db_take_crawled(sqlite3_stmt *stmt, struct db_crawled *crawled, struct error *error)
 {
 	const struct {
 		char *out;
@@ -18,14 +18,19 @@ static int take_row(sqlite3_stmt *stmt, struct db_crawled *crawled, struct error
 	/* One that is cut short is no SHA-256, or the text was too long to be ours. */
 	for (int i = 0; i < 4; i++)
 		snprintf(columns[i].out, columns[i].size, "%s", db_text(stmt, i));
+	crawled->implied = sqlite3_column_int(stmt, 4); /* 0 where there is no such column */
 	return db_check_crawled(crawled, error);
 }
 
 #define COLUMNS "package_sha256, package, build_id, why"
+#define IMPLIED                                                                                    \
+	"EXISTS (SELECT 1 FROM kernel WHERE kernel.build_id = crawled.build_id AND "               \
+	"kernel.package = crawled.package AND kernel.package_sha256 = crawled.package_sha256)"
 
 /* With a kernel, it has to be there, and read with a list that has all of today's members. */
 static const char get_sql[] =
-	"SELECT " COLUMNS " FROM crawled WHERE package_sha256 = ?1 AND (build_id IS NULL OR "
+	"SELECT " COLUMNS ", " IMPLIED
+	" FROM crawled WHERE package_sha256 = ?1 AND (build_id IS NULL OR "
 	"EXISTS (SELECT 1 FROM kernel WHERE kernel.build_id = crawled.build_id AND " DB_COVERAGE(
 		"kernel.layout_id") " = (SELECT count(*) FROM temp.listed)))";
 
@@ -37,7 +42,7 @@ int db_crawled_get(struct db *db, const char *package_sha256, struct db_crawled 
 
 	found = err ? err : db_step(db, stmt, error);
 	if (found == 1) {
-		err = take_row(stmt, crawled, error);
+		err = db_take_crawled(stmt, crawled, error);
 		found = err ? err : 1;
 	}
 	sqlite3_finalize(stmt);
@@ -84,10 +89,11 @@ int db_each_crawled(struct db *db,
 	struct db_crawled crawled;
 	sqlite3_stmt *stmt;
 	int err = db_query(db, error, &stmt,
-			   "SELECT " COLUMNS " FROM crawled ORDER BY package_sha256", "");
+			   "SELECT " COLUMNS ", " IMPLIED " FROM crawled ORDER BY package_sha256",
+			   "");
 
 	while (!err && (err = db_step(db, stmt, error)) == 1) {
-		err = take_row(stmt, &crawled, error);
+		err = db_take_crawled(stmt, &crawled, error);
 		if (!err)
 			err = fn(arg, &crawled, error);
 	}

@@ -78,10 +78,34 @@ int db_read_layout(struct db *db, sqlite3_int64 id, struct layout *layout, struc
 
 /* ------------------------------------------------------------------------ kernels */
 
+int db_has_kernel(struct db *db, const struct kernel_identity *identity, bool *has,
+		  struct error *error)
+{
+	static const char sql[] = "SELECT count(*) FROM kernel k WHERE NOT " DB_CONFLICT_OF(
+		"k") " AND "
+		     "(k.build_id = ?1 OR (k.release = ?3 AND k.arch = ?2 AND k.version = ?4 AND "
+		     "(k.build_id IS NULL OR ?1 IS NULL)))";
+	sqlite3_int64 count = 0;
+	int err = db_run(db, error, &count, sql, "tttt", identity->build_id, identity->arch,
+			 identity->release, identity->version);
+
+	*has = count > 0;
+	return err;
+}
+
+bool db_row_is(const struct db_row *row, const char *name)
+{
+	const struct kernel_identity *identity = &row->kernel.identity;
+
+	return *name && (!strcmp(identity->build_id, name) || !strcmp(identity->release, name));
+}
+
+/* All, or the one of ?1. */
 static const char kernels_sql[] =
 	"SELECT k.build_id, k.arch, k.release, k.version, k.distro, k.source, k.sha256, "
 	"k.package, k.package_sha256, k.built_at, k.source_verified, k.layout_id, " DB_CONFLICT_OF(
 		"k") " FROM kernel k JOIN layout ON layout.id = k.layout_id "
+		     "WHERE ?1 IS NULL OR k.id = ?1 "
 		     "ORDER BY k.arch, k.release, k.version, k.build_id, layout.sha256, k.sha256, "
 		     "k.source";
 
@@ -104,14 +128,14 @@ static bool take_row(sqlite3_stmt *stmt, struct db_row *row)
 	       take_text(stmt, 3, identity->version, sizeof(identity->version));
 }
 
-int db_each_kernel(struct db *db,
-		   int (*fn)(void *arg, const struct db_row *row, struct error *error), void *arg,
-		   struct error *error)
+static int each_kernel(struct db *db, const sqlite3_int64 *id,
+		       int (*fn)(void *arg, const struct db_row *row, struct error *error),
+		       void *arg, struct error *error)
 {
 	struct layout *layout = malloc(sizeof(*layout));
 	struct db_row row = {.layout = layout};
 	sqlite3_stmt *stmt = NULL;
-	int err = layout ? db_query(db, error, &stmt, kernels_sql, "") :
+	int err = layout ? db_query(db, error, &stmt, kernels_sql, id ? "i" : "", id ? *id : 0) :
 			   db_fail(db, SQLITE_NOMEM, "read the database", error);
 
 	while (!err && (err = db_step(db, stmt, error)) == 1) {
@@ -125,4 +149,18 @@ int db_each_kernel(struct db *db,
 	sqlite3_finalize(stmt);
 	free(layout);
 	return err;
+}
+
+int db_each_kernel(struct db *db,
+		   int (*fn)(void *arg, const struct db_row *row, struct error *error), void *arg,
+		   struct error *error)
+{
+	return each_kernel(db, NULL, fn, arg, error);
+}
+
+int db_read_kernel(struct db *db, sqlite3_int64 id,
+		   int (*fn)(void *arg, const struct db_row *row, struct error *error), void *arg,
+		   struct error *error)
+{
+	return each_kernel(db, &id, fn, arg, error);
 }

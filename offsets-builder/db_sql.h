@@ -71,7 +71,13 @@ int db_put_crawled(struct db *db, const struct db_crawled *crawled, struct error
 /* After changes: layouts that nobody has any more go, and meta says who wrote last. */
 int db_tidy(struct db *db, struct error *error);
 
-/* db_read.c: -EBADMSG if it is damaged. */
+/* db_read.c, db_crawl.c: -EBADMSG or -EINVAL if it is damaged. */
 int db_read_layout(struct db *db, sqlite3_int64 id, struct layout *layout, struct error *error);
+/* As db_each_kernel, of one; fn is not called if there is none. */
+int db_read_kernel(struct db *db, sqlite3_int64 id,
+		   int (*fn)(void *arg, const struct db_row *row, struct error *error), void *arg,
+		   struct error *error);
+/* A row of package_sha256, package, build_id, why and, if it is asked for, implied. */
+int db_take_crawled(sqlite3_stmt *stmt, struct db_crawled *crawled, struct error *error);
 
 #endif

@@ -36,6 +36,28 @@ static void add_item(struct layout *layout, const struct offset_item *item, uint
 	memcpy(layout->absent[layout->absent_count++].member, field.member, sizeof(field.member));
 }
 
+static int compare_fields(const void *a, const void *b)
+{
+	const struct layout_field *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	return order ? order : strcmp(x->member, y->member);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct layout_name *x = a, *y = b;
+	int order = strcmp(x->type, y->type);
+
+	return order ? order : strcmp(x->member, y->member);
+}
+
+void layout_sort(struct layout *layout)
+{
+	qsort(layout->fields, layout->count, sizeof(layout->fields[0]), compare_fields);
+	qsort(layout->absent, layout->absent_count, sizeof(layout->absent[0]), compare_names);
+}
+
 static int compare_lines(const void *a, const void *b)
 {
 	return strcmp(a, b);
@@ -81,26 +103,31 @@ static bool is_kernel(const struct kernel_offsets *offsets)
 	       offsets->mm_struct__arg_start != OFFSET_ABSENT;
 }
 
+int layout_from_numbers(int found, const struct kernel_offsets *offsets, const uint32_t *sizes,
+			const char *what, struct layout *layout, struct error *error)
+{
+	if (found < 0 || !is_kernel(offsets))
+		return error_set(error, -EINVAL,
+				 "cannot read %s: its types are not a 64-bit kernel's (no usable "
+				 "struct task_struct): give a vmlinux or its BTF",
+				 what);
+	layout->count = layout->absent_count = 0;
+	for (size_t i = 0; i < offset_item_count; i++)
+		add_item(layout, &offset_items[i], offsets_get(offsets, &offset_items[i]),
+			 sizes[i]);
+	if (layout_hash(layout, layout->sha256))
+		return error_set(error, -ENOMEM,
+				 "cannot read %s: SHA-256 failed: free memory, or check libcrypto",
+				 what);
+	return 0;
+}
+
 int layout_from_btf(const struct btf *btf, const char *what, struct layout *layout,
 		    struct error *error)
 {
 	uint32_t sizes[LAYOUT_FIELDS_MAX];
 	struct kernel_offsets offsets;
-	int n = offsets_from_btf_sized(btf, &offsets, sizes);
+	int found = offsets_from_btf_sized(btf, &offsets, sizes);
 
-	if (n < 0 || !is_kernel(&offsets))
-		return error_set(
-			error, -EINVAL,
-			"cannot add %s: its BTF is not a 64-bit kernel's (no usable struct "
-			"task_struct): give a vmlinux or its BTF",
-			what);
-	layout->count = layout->absent_count = 0;
-	for (size_t i = 0; i < offset_item_count; i++)
-		add_item(layout, &offset_items[i], offsets_get(&offsets, &offset_items[i]),
-			 sizes[i]);
-	if (layout_hash(layout, layout->sha256))
-		return error_set(error, -ENOMEM,
-				 "cannot add %s: SHA-256 failed: free memory, or check libcrypto",
-				 what);
-	return 0;
+	return layout_from_numbers(found, &offsets, sizes, what, layout, error);
 }
