@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offsets.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------- the list */
