@@ -8,11 +8,8 @@
 
 #include <json-c/json.h>
 
-enum {
-	/* {layout: {fields: [[…]]}} */
-	DEPTH_MAX = 6,
-	FIELDS_MAX = 4096,
-};
+/* {"layout":{"fields":{"task_struct":{"tgid":[… */
+enum { DEPTH_MAX = 6 };
 
 struct reader {
 	char *error;
@@ -98,53 +95,71 @@ static int check_kernel(const struct reader *r, struct json_object *row,
 		    "it is another kernel's row: whoever serves it has mixed files up, or lies");
 }
 
-/* ["task_struct", "tgid", 2500, 4, 0] */
-static int take_field(const struct reader *r, struct json_object *row,
-		      struct kernel_offsets *offsets)
+/* "tgid":[2500,4], and of a bit field its shift. */
+static int take_field(const struct reader *r, const char *type, const char *name,
+		      struct json_object *numbers, struct kernel_offsets *offsets)
 {
-	struct offset_field field = {0};
-	int64_t *const numbers[] = {&field.offset, &field.size, &field.bit_shift};
+	struct offset_field field = {.type = type, .member = name};
+	int64_t *const to[] = {&field.offset, &field.size, &field.bit_shift};
+	size_t count = json_object_is_type(numbers, json_type_array) ?
+			       json_object_array_length(numbers) :
+			       0;
 
-	if (!json_object_is_type(row, json_type_array) || json_object_array_length(row) != 5)
+	if (count < 2 || count > 3)
 		return fail_malformed(r, "a field of it is none");
-	field.type = text_of(json_object_array_get_idx(row, 0));
-	field.member = text_of(json_object_array_get_idx(row, 1));
-	for (size_t i = 0; i < 3; i++) {
-		struct json_object *number = json_object_array_get_idx(row, 2 + i);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *number = json_object_array_get_idx(numbers, i);
 
 		if (!json_object_is_type(number, json_type_int))
 			return fail_malformed(r, "a field of it has no numbers");
-		*numbers[i] = json_object_get_int64(number);
+		*to[i] = json_object_get_int64(number);
 	}
-	if (!field.type || !field.member)
-		return fail_malformed(r, "a field of it has no name");
 	return offsets_take(offsets, &field) ? fail_malformed(r, "it contradicts itself") : 0;
+}
+
+/* "task_struct":{"tgid":[2500,4], …} */
+static int take_struct(const struct reader *r, const char *type, struct json_object *members,
+		       struct kernel_offsets *offsets)
+{
+	int err = 0;
+
+	if (!json_object_is_type(members, json_type_object))
+		return fail_malformed(r, "a struct of it is none");
+	json_object_object_foreach(members, name, numbers)
+	{
+		if (!err)
+			err = take_field(r, type, name, numbers, offsets);
+	}
+	return err;
 }
 
 static int take_layout(const struct reader *r, struct json_object *row,
 		       struct kernel_offsets *offsets)
 {
 	struct json_object *layout = member(row, "layout", json_type_object);
-	struct json_object *fields = member(layout, "fields", json_type_array);
-	size_t count = fields ? json_object_array_length(fields) : 0;
-	int err = count > FIELDS_MAX ? fail_malformed(r, "it has too many fields") : 0;
+	struct json_object *fields = member(layout, "fields", json_type_object);
+	int err = fields ? 0 : fail_malformed(r, "it has no offsets");
 
-	for (size_t i = 0; !err && i < count; i++)
-		err = take_field(r, json_object_array_get_idx(fields, i), offsets);
+	if (err)
+		return err;
+	json_object_object_foreach(fields, type, members)
+	{
+		if (!err)
+			err = take_struct(r, type, members, offsets);
+	}
 	if (!err && offsets_empty(offsets))
-		err = fail_malformed(r, "it has no offsets");
+		err = fail_malformed(r, "it has no offsets that are known here");
 	return err;
 }
 
 static void take_provenance(struct json_object *row, struct offsets_provenance *provenance)
 {
-	struct json_object *object = member(row, "provenance", json_type_object);
+	struct json_object *object = member(row, "kernel", json_type_object);
 
 	snprintf(provenance->matched_by, sizeof(provenance->matched_by), "build_id");
 	copy_text(object, "distro", provenance->distro, sizeof(provenance->distro));
 	copy_text(object, "source", provenance->source, sizeof(provenance->source));
 	copy_text(object, "package", provenance->package, sizeof(provenance->package));
-	copy_text(object, "built_at", provenance->built_at, sizeof(provenance->built_at));
 }
 
 /* NULL if the bytes are not exactly one JSON value; newlines may follow it. */
