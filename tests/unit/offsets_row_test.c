@@ -90,6 +90,25 @@ static void a_sound_row_gives_its_offsets_and_says_where_it_is_from(void **state
 	assert_string_equal(provenance.source, "http://mirror/p.deb");
 }
 
+static void what_was_not_looked_for_is_named_and_what_is_absent_is_not(void **state)
+{
+	char with_hash[256];
+
+	(void)state;
+	assert_int_equal(parse(sound), 0);
+	assert_non_null(strstr(provenance.not_looked_for, "upid.nr"));
+	assert_int_equal(parse_with("\"absent\":{", "\"absent\":{\"upid\":[\"nr\",5],\"x\":3,"), 0);
+	assert_null(strstr(provenance.not_looked_for, "upid.nr"));
+	assert_non_null(strstr(provenance.not_looked_for, "upid.ns"));
+	assert_int_equal(offsets.upid__nr, OFFSET_ABSENT);
+	assert_false(provenance.source_verified);
+	snprintf(with_hash, sizeof(with_hash),
+		 "\"package_sha256\":\"%064d\",\"source_verified\":true,\"distro\"", 0);
+	assert_int_equal(parse_with("\"distro\"", with_hash), 0);
+	assert_true(provenance.source_verified);
+	assert_int_equal(strlen(provenance.package_sha256), 64);
+}
+
 static void another_kernels_row_is_refused(void **state)
 {
 	struct kernel_identity who = identity;
@@ -338,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_sound_row_gives_its_offsets_and_says_where_it_is_from),
+		cmocka_unit_test(what_was_not_looked_for_is_named_and_what_is_absent_is_not),
 		cmocka_unit_test(another_kernels_row_is_refused),
 		cmocka_unit_test(members_and_structs_that_are_not_known_here_are_passed_over),
 		cmocka_unit_test(numbers_that_cannot_be_used_are_absent),
