@@ -93,10 +93,10 @@ static int merge_identity(const char *path, const struct kernel_identity *given,
 	if (MERGE(build_id, "--build-id") || MERGE(arch, "--arch") || MERGE(release, "--release") ||
 	    MERGE(version, "--version"))
 		return -1;
-	if (!*identity->build_id && !(*identity->arch && *identity->release && *identity->version))
+	if (!*identity->build_id && !(*identity->arch && *identity->release))
 		return error_set(error, -1,
 				 "cannot add %s: it does not say which kernel it is: give "
-				 "--build-id, or --arch, --release and --version",
+				 "--build-id, or --arch and --release, if you can with --version",
 				 path);
 	return 0;
 }
@@ -106,8 +106,10 @@ static int merge_identity(const char *path, const struct kernel_identity *given,
 static int print_outcome(const char *path, const struct kernel_identity *identity,
 			 const struct layout *layout, enum db_outcome outcome, struct error *error)
 {
-	static const char *const words[] = {
-		[DB_ADDED] = "added", [DB_UPDATED] = "updated", [DB_UNCHANGED] = "unchanged"};
+	static const char *const words[] = {[DB_ADDED] = "added",
+					    [DB_UPDATED] = "updated",
+					    [DB_UNCHANGED] = "unchanged",
+					    [DB_CONFLICT] = "conflict"};
 
 	if (printf("%s: %s: %s %s %s, build-id %s: %zu numbers\n", path, words[outcome],
 		   *identity->arch ? identity->arch : "?",
@@ -118,33 +120,52 @@ static int print_outcome(const char *path, const struct kernel_identity *identit
 		return error_set(
 			error, -1,
 			"cannot write to stdout: it is closed or full: look where it goes");
+	if (outcome == DB_CONFLICT)
+		return error_set(error, -1,
+				 "%s contradicts what is known of the same kernel: its numbers or "
+				 "its names: see both with `offsets-builder show %s`",
+				 path,
+				 *identity->build_id ? identity->build_id : identity->release);
 	return 0;
+}
+
+/* What the kernels of one file have in common. */
+struct addition {
+	struct db *db;
+	const char *path;
+	const struct add_options *options;
+};
+
+static int add_image(void *arg, const struct image *image, struct error *error)
+{
+	const struct addition *addition = arg;
+	struct db_kernel kernel = {.identity = image->identity,
+				   .distro = addition->options->distro,
+				   .source = addition->path,
+				   .sha256 = image->sha256};
+	enum db_outcome outcome = DB_UNCHANGED;
+	int err = merge_identity(addition->path, &addition->options->identity, &kernel.identity,
+				 error);
+
+	if (!err)
+		err = db_add(addition->db, &kernel, &image->layout, &outcome, error);
+	if (!err)
+		err = print_outcome(addition->path, &kernel.identity, &image->layout, outcome,
+				    error);
+	return err;
 }
 
 static int add_file(struct db *db, const char *path, const struct add_options *options,
 		    struct error *error)
 {
-	struct image image;
-	struct layout layout;
-	enum db_outcome outcome = DB_UNCHANGED;
-	int err = image_open(path, &image, error);
+	struct addition addition = {db, path, options};
+	struct source *source = NULL;
+	int err = source_open_file(path, &source, error);
 
 	if (!err)
-		err = merge_identity(path, &options->identity, &image.identity, error);
-	if (!err)
-		err = layout_from_btf(image.btf, path, &layout, error);
-	if (!err) {
-		struct db_kernel kernel = {.identity = image.identity,
-					   .distro = options->distro,
-					   .source = path,
-					   .sha256 = image.sha256};
-
-		err = db_add(db, &kernel, &layout, &outcome, error);
-	}
-	if (!err)
-		err = print_outcome(path, &image.identity, &layout, outcome, error);
-	image_close(&image);
-	return err;
+		err = image_read(source, add_image, &addition, error);
+	source_close_file(source);
+	return err < 0 ? err : 0;
 }
 
 /* A file that fails does not keep the others out. */
@@ -204,6 +225,7 @@ int command_add(int argc, char **argv)
 		return command_usage(usage_text, "nothing to add", "name a FILE");
 	if (argc - optind > 1 && (*options.identity.build_id || *options.identity.arch ||
 				  *options.identity.release || *options.identity.version))
-		return command_usage(usage_text, "one identity can't be several files'", argv[optind + 1]);
+		return command_usage(usage_text, "one identity can't be several files'",
+				     argv[optind + 1]);
 	return add_files(argv + optind, argc - optind, &options);
 }

@@ -2,139 +2,246 @@
 #include "image.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <bpf/btf.h>
 
-/* A kernel's BTF has 5 to 10 MB. */
-enum { HEAD_BYTES = 1024, BTF_MAX = 256 << 20 };
+#include "image_reader.h"
+#include "package.h"
 
-/* ----------------------------------------------------------------- raw BTF */
+/*
+ * A .deb is the deepest: its data.tar, the vmlinuz in that, and the vmlinux in the vmlinuz.
+ * Images that are not ELF have to fit into memory once more, unpacked.
+ */
+enum { DEPTH_MAX = 4, HEAD_BYTES = 4, BLOB_MAX = 256 << 20 };
 
-static void *read_whole(int fd, size_t size)
+int image_fail(struct image_reader *reader, int err, const char *format, ...)
 {
-	char *data = malloc(size);
-	size_t at = 0;
+	struct error *error = reader->error;
+	va_list args;
+	int n = snprintf(error->text, sizeof(error->text), "cannot read %s: ", reader->name);
 
-	while (data && at < size) {
-		ssize_t n = pread(fd, data + at, size - at, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			free(data);
-			return NULL;
-		}
-		at += (size_t)n;
-	}
-	return data;
-}
-
-/* A copy of /sys/kernel/btf/vmlinux: it says neither who it is nor for which machine. */
-static int read_raw_btf(int fd, const char *path, struct image *image, struct error *error)
-{
-	struct stat st;
-	void *data = NULL;
-
-	if (!fstat(fd, &st) && st.st_size <= BTF_MAX)
-		data = read_whole(fd, (size_t)st.st_size);
-	if (data)
-		image->btf = btf__new(data, (__u32)st.st_size);
-	free(data);
-	if (!image->btf)
-		return error_set(
-			error, -EINVAL,
-			"cannot add %s: it begins like BTF, but is cut off or damaged: copy "
-			"it again",
-			path);
-	return 0;
-}
-
-/* --------------------------------------------------------------- the formats */
-
-/* How a file begins, and who reads the rest. Without a reader: what to do instead. */
-static const struct format {
-	const char *name;
-	size_t at;
-	const char *magic;
-	size_t size;
-	int (*read)(int fd, const char *path, struct image *image, struct error *error);
-	const char *instead;
-} formats[] = {
-	{"ELF", 0, "\177ELF", 4, image_read_elf, NULL},
-	{"BTF", 0, "\x9f\xeb\x01", 3, read_raw_btf, NULL},
-	{"BTF of the other byte order", 0, "\xeb\x9f\x01", 3, read_raw_btf, NULL},
-	{"a bzImage", 0x202, "HdrS", 4, NULL, "take its vmlinux out (scripts/extract-vmlinux)"},
-	{"an arm64 Image", 56, "ARM\x64", 4, NULL, "give the vmlinux that it was made of"},
-	{"a Debian package", 0, "!<arch>\n", 8, NULL, "unpack it (dpkg-deb -x)"},
-	{"an RPM package", 0, "\xed\xab\xee\xdb", 4, NULL, "unpack it (rpm2cpio)"},
-	{"compressed by xz", 0, "\xfd\x37zXZ", 6, NULL, "unpack it (xz -d)"},
-	{"compressed by gzip", 0, "\x1f\x8b", 2, NULL, "unpack it (gzip -d)"},
-	{"compressed by zstd", 0, "\x28\xb5\x2f\xfd", 4, NULL, "unpack it (zstd -d)"},
-};
-
-static const struct format *format_of(const char *head, size_t size)
-{
-	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-		if (formats[i].at + formats[i].size <= size &&
-		    !memcmp(head + formats[i].at, formats[i].magic, formats[i].size))
-			return &formats[i];
-	return NULL;
-}
-
-static int read_image(int fd, const char *path, struct image *image, struct error *error)
-{
-	char head[HEAD_BYTES];
-	ssize_t n = pread(fd, head, sizeof(head), 0);
-	const struct format *format = n > 0 ? format_of(head, (size_t)n) : NULL;
-
-	if (n < 0)
-		return error_set(error, -errno, "cannot read %s: %s: check the file", path,
-				 strerror(errno));
-	if (!format)
-		return error_set(error, -EINVAL,
-				 "cannot add %s: it is neither ELF nor BTF: give a vmlinux, or a "
-				 "copy of /sys/kernel/btf/vmlinux",
-				 path);
-	if (!format->read)
-		return error_set(error, -EINVAL,
-				 "cannot add %s: it is %s, which is not read yet: %s", path,
-				 format->name, format->instead);
-	return format->read(fd, path, image, error);
-}
-
-int image_open(const char *path, struct image *image, struct error *error)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
-
-	*image = (struct image){0};
-	if (fd < 0 || fstat(fd, &st))
-		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	if (err)
-		error_set(error, err, "cannot open %s: %s: give a file that can be read", path,
-			  strerror(-err));
-	else
-		err = read_image(fd, path, image, error);
-	if (!err) {
-		err = digest_file(fd, image->sha256);
-		if (err)
-			error_set(error, err, "cannot read %s: %s: check the file", path,
-				  strerror(-err));
-	}
-	if (fd >= 0)
-		close(fd);
+	if (n < 0 || (size_t)n >= sizeof(error->text))
+		return err;
+	va_start(args, format);
+	vsnprintf(error->text + n, sizeof(error->text) - (size_t)n, format, args);
+	va_end(args);
 	return err;
 }
 
-void image_close(struct image *image)
+int image_found(struct image_reader *reader)
 {
-	btf__free(image->btf);
-	image->btf = NULL;
+	int rc;
+
+	reader->found++;
+	rc = reader->fn(reader->arg, &reader->image, reader->error);
+	reader->enough = rc != 0 || reader->single;
+	return rc < 0 ? rc : 0;
+}
+
+/* --------------------------------------------------------------------- one image */
+
+int image_take_btf(struct image_reader *reader, const void *data, size_t size)
+{
+	struct btf *btf = size <= UINT32_MAX ? btf__new(data, (__u32)size) : NULL;
+	int err;
+
+	if (!btf)
+		return image_fail(reader, -EINVAL,
+				  "its BTF is cut off or damaged: get the file again");
+	reader->image.types = IMAGE_BTF;
+	err = layout_from_btf(btf, reader->name, &reader->image.layout, reader->error);
+	btf__free(btf);
+	return err;
+}
+
+/* A copy of /sys/kernel/btf/vmlinux: it says neither who it is nor for which machine. */
+static int read_raw_btf(struct image_reader *reader, const void *data, size_t size)
+{
+	int err = image_take_btf(reader, data, size);
+
+	return err == -EINVAL ? -EBADMSG : err ? err : image_found(reader);
+}
+
+static bool begins_btf(const unsigned char *head)
+{
+	return !memcmp(head, "\x9f\xeb\x01", 3) || !memcmp(head, "\xeb\x9f\x01", 3);
+}
+
+static int read_blob(struct image_reader *reader, const unsigned char *data, size_t size)
+{
+	int err;
+
+	if (begins_btf(data))
+		return read_raw_btf(reader, data, size);
+	err = image_read_boot(reader, data, size);
+	if (err != -ENOENT)
+		return err;
+	return image_fail(
+		reader, -EBADMSG,
+		"it is no kernel image, no BTF and no package: give a vmlinux, a vmlinuz, "
+		"a .deb, an .rpm or a copy of /sys/kernel/btf/vmlinux");
+}
+
+static int read_held(struct image_reader *reader, struct held *held)
+{
+	size_t size = held_size(held);
+	unsigned char head[HEAD_BYTES] = {0};
+	unsigned char *data;
+	int err;
+
+	held_copy(held, 0, size < sizeof(head) ? size : sizeof(head), head);
+	if (!memcmp(head, "\177ELF", 4))
+		return image_read_elf(reader, held);
+	if (size > BLOB_MAX || size < sizeof(head))
+		return image_fail(reader, -EBADMSG,
+				  "it has %zu bytes, as no kernel image: give one", size);
+	data = malloc(size);
+	if (!data || !held_take(held, 0, size, data))
+		err = image_fail(reader, -ENOMEM, "no memory: free some");
+	else
+		err = read_blob(reader, data, size);
+	free(data);
+	return err;
+}
+
+/* ---------------------------------------------------------------------- packages */
+
+/* Where packages keep kernels; "usr" and "usr/lib/debug" before it are taken off. */
+static bool is_kernel_path(const char *path)
+{
+	static const char *const prefixes[] = {"usr/lib/debug/", "usr/"};
+	static const char *const patterns[] = {
+		"boot/vmlinu[xz]-*",	"boot/Image-*", "lib/modules/*/vmlinu[xz]*",
+		"lib/modules/*/Image*", "vmlinu[xz]*",
+	};
+	const char *dot = strrchr(path, '.');
+
+	if (dot && !strcmp(dot, ".btf"))
+		return true;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
+			path += strlen(prefixes[i]);
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)
+		if (!fnmatch(patterns[i], path, FNM_PATHNAME | FNM_PERIOD))
+			return true;
+	return false;
+}
+
+static int read_source(struct image_reader *reader, struct source *source);
+
+/* One bare image, compressed or not. What has been hashed first is what lay in the source. */
+static int read_bare(struct image_reader *reader, struct package *package, struct source *source)
+{
+	char *sha256 = reader->image.sha256, unused[DIGEST_TEXT];
+	struct held *held = NULL;
+	int err = held_read(source, &held, reader->error);
+
+	if (!err)
+		err = package_digest(package, *sha256 ? unused : sha256, reader->error);
+	if (!err)
+		err = read_held(reader, held);
+	held_free(held);
+	return err;
+}
+
+static int read_member(struct image_reader *reader, enum package_kind kind, const char *path,
+		       struct source *source)
+{
+	if (kind == PACKAGE_DEB)
+		return strncmp(path, "data.tar", 8) ? 0 : read_source(reader, source);
+	if (!is_kernel_path(path))
+		return 0;
+	reader->image = (struct image){0};
+	snprintf(reader->image.member, sizeof(reader->image.member), "%s", path);
+	return read_source(reader, source);
+}
+
+static int read_members(struct image_reader *reader, struct package *package)
+{
+	enum package_kind kind = package_kind(package);
+	struct source *member;
+	const char *path;
+	int rc = 1, err = 0;
+
+	reader->single = reader->single || kind == PACKAGE_DEB || kind == PACKAGE_RPM;
+	while (!err && !reader->enough) {
+		rc = package_next(package, &path, &member, reader->error);
+		if (rc <= 0)
+			return rc;
+		err = kind == PACKAGE_BARE ? read_bare(reader, package, member) :
+					     read_member(reader, kind, path, member);
+	}
+	return err;
+}
+
+static int read_source(struct image_reader *reader, struct source *source)
+{
+	const char *name = reader->name;
+	struct package *package = NULL;
+	int err;
+
+	reader->name = source->name;
+	if (reader->depth == DEPTH_MAX)
+		return image_fail(reader, -EBADMSG,
+				  "packages lie too deep in each other: unpack the outer ones");
+	reader->depth++;
+	err = package_open(source, &package, reader->error);
+	if (!err)
+		err = read_members(reader, package);
+	package_close(package);
+	reader->depth--;
+	reader->name = name;
+	return err;
+}
+
+/* ------------------------------------------------------------------------ packed */
+
+/* Bytes in memory, in one block. */
+struct memory {
+	struct source source;
+	const void *data;
+	size_t size;
+};
+
+static ssize_t next_of_memory(struct source *source, const void **block, struct error *error)
+{
+	struct memory *memory = (struct memory *)source;
+	size_t size = memory->size;
+
+	(void)error;
+	*block = memory->data;
+	memory->size = 0;
+	return (ssize_t)size;
+}
+
+int image_read_packed(struct image_reader *reader, const void *data, size_t size)
+{
+	struct memory memory = {{next_of_memory, reader->name}, data, size};
+
+	return read_source(reader, &memory.source);
+}
+
+int image_read(struct source *source, image_fn *fn, void *arg, struct error *error)
+{
+	struct image_reader *reader = calloc(1, sizeof(*reader));
+	int err;
+
+	if (!reader)
+		return error_set(error, -ENOMEM, "cannot read %s: no memory: free some",
+				 source->name);
+	*reader = (struct image_reader){.fn = fn, .arg = arg, .error = error, .name = source->name};
+	err = read_source(reader, source);
+	if (!err)
+		err = reader->found;
+	if (!err)
+		image_fail(reader, err = -ENOENT,
+			   "there is no kernel image in it: give the package that has vmlinuz");
+	free(reader);
+	return err;
 }

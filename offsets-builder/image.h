@@ -1,25 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A file that holds a kernel's types: who the kernel is, and its BTF. */
+/*
+ * A kernel image: who the kernel is, and its layout. It comes bare, compressed or in a
+ * package, from a file or from a download, and is read from front to back once.
+ */
 #ifndef BUILDER_IMAGE_H
 #define BUILDER_IMAGE_H
 
 #include "digest.h"
 #include "error.h"
+#include "layout.h"
 #include "offsets_db.h"
+#include "source.h"
 
-struct btf;
+enum image_types { IMAGE_BTF, IMAGE_DWARF }; /* where the layout came from */
 
 struct image {
-	struct kernel_identity identity; /* what the file says of itself, the rest is empty */
-	char sha256[DIGEST_TEXT];	 /* of the file */
-	struct btf *btf;
+	struct kernel_identity identity; /* what the image says of itself, the rest is empty */
+	char sha256[DIGEST_TEXT]; /* of its bytes as they lay in the source, or in the package */
+	char member[512];	  /* the member of the package it was, "" for a bare file */
+	enum image_types types;
+	struct layout layout;
 };
 
-/* Returns 0 or a negative errno; what is in image then is for image_close all the same. */
-int image_open(const char *path, struct image *image, struct error *error);
-void image_close(struct image *image);
+/*
+ * Called for each kernel found. Returns 0: go on; 1: enough, stop reading; or a negative
+ * errno, and error says why.
+ */
+typedef int image_fn(void *arg, const struct image *image, struct error *error);
 
-/* Readers of the formats that have a file of their own; image.c's table calls them. */
-int image_read_elf(int fd, const char *path, struct image *image, struct error *error);
+/*
+ * Reads what source has: an ELF vmlinux with BTF or DWARF, raw BTF, a bzImage, an arm64
+ * Image, any of them compressed, a .deb, an .rpm, a tar archive such as BTFHub's
+ * .btf.tar.xz. Hands each kernel to fn; a .deb or .rpm has one, and is read no further.
+ * Of an image with BTF and DWARF the BTF is read. Takes some 300 MB at most, nothing goes
+ * to disk. Returns how many kernels were found, or a negative errno: -ENODATA: a kernel
+ * image was there, but has neither BTF nor DWARF (its -dbg package has); -ENOENT: a package
+ * with no kernel image in it; -EBADMSG: damaged, or no known format; or what source->next
+ * or fn returned.
+ */
+int image_read(struct source *source, image_fn *fn, void *arg, struct error *error);
 
 #endif

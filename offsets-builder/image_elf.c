@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image.h"
+#include "image_reader.h"
 
-#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <bpf/btf.h>
 #include <gelf.h>
@@ -13,88 +14,58 @@
 #define EM_LOONGARCH 258
 #endif
 
-/* -------------------------------------------------------------------- banner */
-
-static const char banner_start[] = "Linux version ";
-
-/* Text of at most size bytes into a string of the identity, which it has to fit. */
-static bool take_text(const char *text, size_t size, char *out, size_t out_size)
-{
-	if (!size || size >= out_size)
-		return false;
-	for (size_t i = 0; i < size; i++)
-		if (!isprint((unsigned char)text[i]))
-			return false;
-	memcpy(out, text, size);
-	out[size] = 0;
-	return true;
-}
-
 /*
- * linux_banner, behind its first two words: "R (who@where) (compiler) V\n". V, the
- * uname -v, begins with "#1" or another build's number. 6.1 and later have a second
- * banner, a weak symbol that was compiled before the number was known: "# SMP". Ubuntu
- * adds the package's version, which uname has not.
+ * The file as libelf wants it, in one piece: of its pages only those are there (the others
+ * read as zeros and take no memory) that have been filled from held.
  */
-static bool parse_banner(const char *at, size_t left, struct kernel_identity *identity)
-{
-	const char *end = memchr(at, '\n', left < 1024 ? left : 1024);
-	const char *space = end ? memchr(at, ' ', (size_t)(end - at)) : NULL;
-	const char *version = space ? memmem(space, (size_t)(end - space), ") #", 3) : NULL;
-	const char *ubuntu;
-
-	if (!version)
-		return false;
-	version += 2;
-	if (version[1] == ' ')
-		return false;
-	ubuntu = memmem(version, (size_t)(end - version), " (Ubuntu ", 9);
-	if (ubuntu)
-		end = ubuntu;
-	return take_text(at, (size_t)(space - at), identity->release, sizeof(identity->release)) &&
-	       take_text(version, (size_t)(end - version), identity->version,
-			 sizeof(identity->version));
-}
-
-/* Formats begin like the banner, too; the banner has a number there. */
-static void find_banner(const Elf_Data *data, struct kernel_identity *identity)
-{
-	const char *at = data->d_buf, *end = at + data->d_size;
-	size_t size = sizeof(banner_start) - 1;
-
-	while ((at = memmem(at, (size_t)(end - at), banner_start, size))) {
-		at += size;
-		if (at < end && isdigit((unsigned char)*at) &&
-		    parse_banner(at, (size_t)(end - at), identity))
-			return;
-	}
-	identity->release[0] = identity->version[0] = 0;
-}
+struct elf_image {
+	struct held *held;
+	char *map;
+	size_t size;
+	Elf *elf;
+	size_t names; /* the index of the section that has the sections' names */
+};
 
 /* ------------------------------------------------------------------ sections */
 
-/* The bytes of the first section of a name, NULL if the file has none in it. */
-static Elf_Data *section(Elf *elf, const char *name)
+static bool fits(const struct elf_image *image, uint64_t at, uint64_t size)
+{
+	return at <= image->size && size <= image->size - at;
+}
+
+static bool fill(struct elf_image *image, uint64_t at, uint64_t size)
+{
+	return fits(image, at, size) && held_copy(image->held, at, size, image->map + at);
+}
+
+/* The first section of a name, NULL if the file has none or none in it. */
+static Elf_Scn *find_section(const struct elf_image *image, const char *name, GElf_Shdr *header)
 {
 	Elf_Scn *scn = NULL;
-	size_t names;
 
-	if (elf_getshdrstrndx(elf, &names))
-		return NULL;
-	while ((scn = elf_nextscn(elf, scn))) {
-		GElf_Shdr header;
+	while ((scn = elf_nextscn(image->elf, scn))) {
 		const char *text;
-		Elf_Data *data;
 
-		if (!gelf_getshdr(scn, &header))
+		if (!gelf_getshdr(scn, header))
 			continue;
-		text = elf_strptr(elf, names, header.sh_name);
-		if (!text || strcmp(text, name))
-			continue;
-		data = header.sh_type == SHT_NOBITS ? NULL : elf_getdata(scn, NULL);
-		return data && data->d_buf && data->d_size ? data : NULL;
+		text = elf_strptr(image->elf, image->names, header->sh_name);
+		if (text && !strcmp(text, name))
+			return header->sh_type == SHT_NOBITS || !header->sh_size ? NULL : scn;
 	}
 	return NULL;
+}
+
+/* The bytes of the first section of a name. */
+static Elf_Data *section(struct elf_image *image, const char *name)
+{
+	GElf_Shdr header;
+	Elf_Scn *scn = find_section(image, name, &header);
+	Elf_Data *data;
+
+	if (!scn || !fill(image, header.sh_offset, header.sh_size))
+		return NULL;
+	data = elf_getdata(scn, NULL);
+	return data && data->d_buf && data->d_size ? data : NULL;
 }
 
 /* uname -m. */
@@ -113,76 +84,167 @@ static const char *machine(const GElf_Ehdr *header)
 	}
 }
 
-static int read_header(Elf *elf, const char *path, struct kernel_identity *identity,
-		       struct error *error)
+static int check_header(struct image_reader *reader, const GElf_Ehdr *header)
 {
-	GElf_Ehdr header;
-	const char *arch = gelf_getehdr(elf, &header) ? machine(&header) : NULL;
+	const char *arch = machine(header);
 
-	if (!arch || header.e_ident[EI_CLASS] != ELFCLASS64)
-		return error_set(error, -EINVAL,
-				 "cannot add %s: it is not for a 64-bit machine that is known: "
-				 "give a vmlinux",
-				 path);
-	if (header.e_type != ET_EXEC && header.e_type != ET_DYN)
-		return error_set(error, -EINVAL,
-				 "cannot add %s: it is an object file or a module, not a linked "
-				 "kernel: give a vmlinux",
-				 path);
-	strcpy(identity->arch, arch);
+	if (!arch || header->e_ident[EI_CLASS] != ELFCLASS64)
+		return image_fail(reader, -EBADMSG,
+				  "it is not for a 64-bit machine that is known: give a vmlinux");
+	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
+		return image_fail(reader, -EBADMSG,
+				  "it is an object file or a module, not a linked kernel: give a "
+				  "vmlinux");
+	strcpy(reader->image.identity.arch, arch);
 	return 0;
 }
 
-static void read_identity(Elf *elf, struct kernel_identity *identity)
+static void take_identity(struct image_reader *reader, struct elf_image *image)
 {
 	static const char *const notes[] = {".notes", ".note.gnu.build-id"};
+	struct kernel_identity *identity = &reader->image.identity;
 	const Elf_Data *data;
 
 	for (size_t i = 0; i < 2 && !*identity->build_id; i++) {
-		data = section(elf, notes[i]);
+		data = section(image, notes[i]);
 		if (data)
 			build_id_from_notes(data->d_buf, data->d_size, identity->build_id,
 					    sizeof(identity->build_id));
 	}
-	data = section(elf, ".rodata");
+	data = section(image, ".rodata");
 	if (data)
-		find_banner(data, identity);
+		image_take_banner(reader, data->d_buf, data->d_size);
 }
 
-static int read_btf(Elf *elf, const char *path, struct image *image, struct error *error)
-{
-	const Elf_Data *data = section(elf, BTF_ELF_SEC);
+/* ---------------------------------------------------------------------- open */
 
-	if (!data)
-		return error_set(
-			error, -EINVAL,
-			"cannot add %s: it has no .BTF section, and DWARF is not read yet: "
-			"add one to a copy with `pahole -J`",
-			path);
-	if (data->d_size <= UINT32_MAX)
-		image->btf = btf__new(data->d_buf, (__u32)data->d_size);
-	if (!image->btf)
-		return error_set(error, -EINVAL,
-				 "cannot add %s: its .BTF section is damaged: get the file again",
-				 path);
+static void elf_image_close(struct elf_image *image)
+{
+	elf_end(image->elf);
+	if (image->map)
+		munmap(image->map, image->size);
+}
+
+static int fail_cut(struct image_reader *reader)
+{
+	return image_fail(reader, -EBADMSG,
+			  "it is an ELF file that is cut off or damaged: get it "
+			  "again");
+}
+
+static int read_header(struct image_reader *reader, struct elf_image *image, GElf_Ehdr *header)
+{
+	bool ok;
+
+	if (!fill(image, 0, image->size < sizeof(*header) ? image->size : sizeof(*header)))
+		return fail_cut(reader);
+	image->elf = elf_memory(image->map, image->size);
+	ok = image->elf && gelf_getehdr(image->elf, header);
+	elf_end(image->elf);
+	image->elf = NULL;
+	return ok ? check_header(reader, header) : fail_cut(reader);
+}
+
+/* The section headers and the sections' names; libelf looks at the headers when it opens. */
+static int read_sections(struct image_reader *reader, struct elf_image *image)
+{
+	GElf_Ehdr header;
+	GElf_Shdr names;
+	Elf_Scn *scn = NULL;
+	int err = read_header(reader, image, &header);
+
+	if (err)
+		return err;
+	if (fill(image, header.e_shoff, (uint64_t)header.e_shnum * header.e_shentsize))
+		image->elf = elf_memory(image->map, image->size);
+	if (image->elf && !elf_getshdrstrndx(image->elf, &image->names))
+		scn = elf_getscn(image->elf, image->names);
+	if (!scn || !gelf_getshdr(scn, &names) || !fill(image, names.sh_offset, names.sh_size))
+		return fail_cut(reader);
 	return 0;
 }
 
-int image_read_elf(int fd, const char *path, struct image *image, struct error *error)
+static int elf_image_open(struct image_reader *reader, struct held *held, struct elf_image *image)
 {
-	Elf *elf;
-	int err;
-
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf)
-		return error_set(error, -EINVAL, "cannot read %s: %s: get the file again", path,
-				 elf_errmsg(-1));
-	err = read_header(elf, path, &image->identity, error);
-	if (!err) {
-		read_identity(elf, &image->identity);
-		err = read_btf(elf, path, image, error);
+	*image = (struct elf_image){.held = held, .size = held_size(held)};
+	image->map = mmap(NULL, image->size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (image->map == MAP_FAILED) {
+		image->map = NULL;
+		return image_fail(reader, -ENOMEM, "no memory: free some");
 	}
-	elf_end(elf);
+	elf_version(EV_CURRENT);
+	return read_sections(reader, image);
+}
+
+/* ---------------------------------------------------------------------- types */
+
+static bool is_dwarf(const char *name)
+{
+	for (size_t i = 0; layout_dwarf_sections[i]; i++)
+		if (name && !strcmp(name, layout_dwarf_sections[i]))
+			return true;
+	return false;
+}
+
+/* Gives back the memory of all sections that have no types, before those that have are filled. */
+static void drop_others(struct elf_image *image)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr header;
+
+	while ((scn = elf_nextscn(image->elf, scn)))
+		if (gelf_getshdr(scn, &header) && header.sh_type != SHT_NOBITS &&
+		    !is_dwarf(elf_strptr(image->elf, image->names, header.sh_name)))
+			held_drop(image->held, header.sh_offset, header.sh_size);
+}
+
+static bool fill_dwarf(struct elf_image *image)
+{
+	drop_others(image);
+	for (size_t i = 0; layout_dwarf_sections[i]; i++) {
+		GElf_Shdr header;
+
+		if (find_section(image, layout_dwarf_sections[i], &header) &&
+		    !(fits(image, header.sh_offset, header.sh_size) &&
+		      held_take(image->held, header.sh_offset, header.sh_size,
+				image->map + header.sh_offset)))
+			return false;
+	}
+	return true;
+}
+
+static int read_dwarf(struct image_reader *reader, struct elf_image *image)
+{
+	GElf_Shdr header;
+
+	if (!find_section(image, layout_dwarf_sections[0], &header))
+		return image_fail(reader, *reader->image.identity.release ? -ENODATA : -EBADMSG,
+				  "it has neither BTF nor DWARF: give the vmlinux of its -dbg "
+				  "package");
+	if (!fill_dwarf(image))
+		return fail_cut(reader);
+	reader->image.types = IMAGE_DWARF;
+	return layout_from_dwarf(image->elf, reader->name, &reader->image.layout, reader->error);
+}
+
+static int read_types(struct image_reader *reader, struct elf_image *image)
+{
+	const Elf_Data *btf = section(image, BTF_ELF_SEC);
+
+	return btf ? image_take_btf(reader, btf->d_buf, btf->d_size) : read_dwarf(reader, image);
+}
+
+int image_read_elf(struct image_reader *reader, struct held *held)
+{
+	struct elf_image image;
+	int err = elf_image_open(reader, held, &image);
+
+	if (!err) {
+		take_identity(reader, &image);
+		err = read_types(reader, &image);
+		err = err == -EINVAL ? -EBADMSG : err ? err : image_found(reader);
+	}
+	elf_image_close(&image);
 	return err;
 }

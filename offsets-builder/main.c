@@ -15,6 +15,15 @@ static const char usage_text[] =
 	"Makes the database of struct offsets for kernels that show no BTF.\n"
 	"\n"
 	"  add        the kernels that files are of\n"
+	"  merge      what other databases hold\n"
+	"  verify     checks all there is\n"
+	"  stats      counts it\n"
+	"  show       one kernel's row and offsets\n"
+	"  diff       what moved between two kernels\n"
+	"  export     the database as lines of JSON\n"
+	"  import     reads them again\n"
+	"  missing    kernels that a fleet runs and the database lacks\n"
+	"  publish    the database as files for a web server\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 bad usage.\n";
 
@@ -22,7 +31,18 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	/* clang-format off */
 	{"add", command_add},
+	{"diff", command_diff},
+	{"export", command_export},
+	{"import", command_import},
+	{"merge", command_merge},
+	{"missing", command_missing},
+	{"publish", command_publish},
+	{"show", command_show},
+	{"stats", command_stats},
+	{"verify", command_verify},
+	/* clang-format on */
 };
 
 int main(int argc, char **argv)

@@ -17,4 +17,9 @@ struct source {
 	const char *name; /* a path or a URL, for errors */
 };
 
+/* A local file, or a pipe. path is to stay. Returns 0 or a negative errno. */
+int source_open_file(const char *path, struct source **source, struct error *error);
+/* Safe on NULL. */
+void source_close_file(struct source *source);
+
 #endif

@@ -425,9 +425,10 @@ static void add_degradations(const struct capability *c, struct text *reasons)
 				    "memory of maps: they have no paths, and little of the name "
 				    "that was executed");
 	if (c->report.picked->attach == ATTACH_TP)
-		add_reason(reasons, "attached to a tracepoint: below 5.16 the kernel calls no program "
-				    "for an exec with a file name of over about 2,000 bytes, which "
-				    "is then neither seen nor counted");
+		add_reason(reasons,
+			   "attached to a tracepoint: below 5.16 the kernel calls no program "
+			   "for an exec with a file name of over about 2,000 bytes, which "
+			   "is then neither seen nor counted");
 	if (offsets_by_release(&c->report))
 		add_reason(reasons, "the struct offsets were found by the kernel's release only: "
 				    "another build may have others");
@@ -645,17 +646,39 @@ static void put_variants(struct maker *m, struct json_object *document)
 	}
 }
 
+/* Whether anybody vouches for the row, and how the offsets service came to give it. */
+static void put_trust(struct maker *m, struct json_object *object)
+{
+	const struct loader_report *report = &m->c->report;
+	const struct offsets_provenance *row = &report->provenance;
+	struct json_object *fetched;
+
+	put_string(m, object, "signature", row->signed_by[0] ? "verified" : "not checked");
+	put_string(m, object, "signed_by", row->signed_by);
+	if (report->offsets_source != OFFSETS_URL)
+		return;
+	put_string(m, object, "passed_over", report->offsets_passed_over);
+	fetched = put_object(m, object, "fetched");
+	put_string(m, fetched, "state", row->fetched);
+	put_string(m, fetched, "at", row->fetched_at);
+	put_string(m, fetched, "note", report->offsets_note);
+}
+
 static void put_offsets(struct maker *m, struct json_object *document)
 {
-	static const char *const sources[] = {
-		[OFFSETS_NONE] = "none", [OFFSETS_BTF] = "btf", [OFFSETS_DB] = "db"};
+	static const char *const sources[] = {[OFFSETS_NONE] = "none",
+					      [OFFSETS_BTF] = "btf",
+					      [OFFSETS_DB] = "db",
+					      [OFFSETS_URL] = "url"};
 	const struct offsets_provenance *row = &m->c->report.provenance;
+	enum offsets_source source = m->c->report.offsets_source;
 	struct json_object *object = put_object(m, document, "offsets"), *provenance;
 
-	put_string(m, object, "source", sources[m->c->report.offsets_source]);
-	if (m->c->report.offsets_source != OFFSETS_DB)
+	put_string(m, object, "source", sources[source]);
+	if (source != OFFSETS_DB && source != OFFSETS_URL)
 		return;
 	put_string(m, object, "matched_by", row->matched_by);
+	put_trust(m, object);
 	provenance = put_object(m, object, "provenance");
 	put_string(m, provenance, "distro", row->distro);
 	put_string(m, provenance, "source", row->source);

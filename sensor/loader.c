@@ -17,6 +17,7 @@
 
 #include "cormorant/record.h"
 #include "object.h"
+#include "offsets_fetch.h"
 #include "perf_reader.h"
 #include "privilege.h"
 #include "reason.h"
@@ -46,7 +47,8 @@ struct offsets_state {
 	enum offsets_source source;
 	struct kernel_offsets offsets;
 	struct offsets_provenance provenance;
-	char why[512]; /* none: what failed, why, what to do */
+	/* What failed, why, what to do: of the database, and of the offsets service. */
+	char why[LOADER_TEXT_MAX], note[LOADER_TEXT_MAX];
 };
 
 struct loader {
@@ -138,29 +140,34 @@ static bool offsets_of_btf(struct offsets_state *state, struct features *feature
 	return found > 0;
 }
 
-static const char *database_path(const struct loader *loader)
-{
-	return loader->options->offsets_path ? loader->options->offsets_path : CORMORANT_OFFSETS_DB;
-}
-
 static void find_offsets(struct loader *loader)
 {
+	const struct offsets_options *options = loader->options->offsets;
+	const struct kernel_identity *identity = &loader->report->identity;
 	struct offsets_state *state = loader->offsets;
 
 	state->asked = true;
 	if (offsets_of_btf(state, &loader->report->features))
 		return;
-	if (!offsets_db_find(database_path(loader), &loader->report->identity, &state->offsets,
+	if (!offsets_db_find(options->path ? options->path : CORMORANT_OFFSETS_DB,
+			     options->key ? &options->keys : NULL, identity, &state->offsets,
 			     &state->provenance, state->why, sizeof(state->why)))
 		state->source = OFFSETS_DB;
+	else if (options->url &&
+		 !offsets_fetch(options, identity, &state->offsets, &state->provenance, state->note,
+				sizeof(state->note)))
+		state->source = OFFSETS_URL;
 }
 
 static enum loader_error need_offsets(struct loader *loader, struct loader_reason *r)
 {
-	if (!loader->offsets->asked)
+	const struct offsets_state *state = loader->offsets;
+
+	if (!state->asked)
 		find_offsets(loader);
-	if (loader->offsets->source == OFFSETS_NONE)
-		return reason_set(r, LOADER_NO_OFFSETS, "%s", loader->offsets->why);
+	if (state->source == OFFSETS_NONE)
+		return reason_set(r, LOADER_NO_OFFSETS, "%s%s%s", state->why,
+				  state->note[0] ? "; " : "", state->note);
 	return LOADER_OK;
 }
 
@@ -263,8 +270,7 @@ static enum loader_error load(struct loader *loader, struct loader_reason *r, bo
 		.offsets = r->variant->access == ACCESS_MAP ? &loader->offsets->offsets : NULL,
 		.cpus = loader->cpus,
 		.ring_bytes = BUFFER_BYTES,
-		.tp_filename_at =
-			r->variant->attach == ATTACH_TP ? tp_filename_at(features) : 0,
+		.tp_filename_at = r->variant->attach == ATTACH_TP ? tp_filename_at(features) : 0,
 	};
 	int err = object_load(&loader->object, &plan);
 
@@ -420,6 +426,10 @@ static void report_picked(struct loader *loader)
 	else if (report->picked->access == ACCESS_MAP)
 		report->offsets_source = loader->offsets->source;
 	report->provenance = loader->offsets->provenance;
+	if (report->offsets_source == OFFSETS_URL) {
+		memcpy(report->offsets_passed_over, loader->offsets->why, LOADER_TEXT_MAX);
+		memcpy(report->offsets_note, loader->offsets->note, LOADER_TEXT_MAX);
+	}
 	report->parts = wants_parts(loader);
 	report->clock_boot = loader->object.clock_boot;
 	memcpy(report->hook, loader->hook.text, sizeof(report->hook));

@@ -11,13 +11,14 @@
 #include "feature.h"
 #include "hook.h"
 #include "offsets_db.h"
+#include "offsets_options.h"
 #include "variant.h"
 
 enum loader_error {
 	LOADER_OK,
 	LOADER_KERNEL_TOO_OLD,	  /* no bpf(2), or no program type, map or hook that would do */
 	LOADER_MISSING_BTF,	  /* the kernel shows no BTF, and CO-RE needs it */
-	LOADER_NO_OFFSETS,	  /* neither BTF nor a row of the offsets database for `map` */
+	LOADER_NO_OFFSETS,	  /* neither BTF nor a row of this kernel's for `map` */
 	LOADER_NOT_PERMITTED,	  /* a capability is missing, or the kernel is locked down */
 	LOADER_NO_TRACEFS,	  /* tracefs is not mounted or not readable */
 	LOADER_VERIFIER_REJECTED, /* the verifier refused a program */
@@ -36,7 +37,7 @@ struct loader_reason {
 	char text[LOADER_TEXT_MAX]; /* what failed: why: what to do */
 };
 
-enum offsets_source { OFFSETS_NONE, OFFSETS_BTF, OFFSETS_DB };
+enum offsets_source { OFFSETS_NONE, OFFSETS_BTF, OFFSETS_DB, OFFSETS_URL };
 
 /* What was found out, and what became of it. */
 struct loader_report {
@@ -46,7 +47,10 @@ struct loader_report {
 
 	const struct variant *picked; /* NULL if none; the rest is of it */
 	enum offsets_source offsets_source;
-	struct offsets_provenance provenance; /* of OFFSETS_DB */
+	struct offsets_provenance provenance; /* of OFFSETS_DB and OFFSETS_URL */
+	char offsets_passed_over
+		[LOADER_TEXT_MAX];	    /* of OFFSETS_URL: why the database is not used */
+	char offsets_note[LOADER_TEXT_MAX]; /* of OFFSETS_URL: what did not go well, or "" */
 	char hook[HOOK_TEXT_BYTES];
 	bool parts;	     /* records come in parts, strings are short and paths missing */
 	bool clock_boot;     /* times are of the boot clock, which does not stop in suspend */
@@ -62,7 +66,7 @@ typedef void loader_record_fn(void *arg, const void *data, size_t size);
 
 struct loader_options {
 	struct variant_force force;
-	const char *offsets_path; /* the database; NULL: where it is installed */
+	const struct offsets_options *offsets; /* checked */
 	loader_record_fn *fn;
 	void *arg;
 };

@@ -22,7 +22,7 @@ static const char usage_text[] =
 	"                        (the default on a terminal)\n"
 	"      --count=N         stop after N events\n"
 	"      --duration=SEC    stop after SEC seconds\n"
-	"  -d, --offsets=FILE    the database of struct offsets for kernels without BTF\n"
+	OFFSETS_USAGE
 	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp, kprobe\n"
 	"      --transport=T     ringbuf, perfbuf\n"
 	"      --access=X        core, map, none\n"
@@ -36,7 +36,7 @@ enum { OPTION_COUNT = 256, OPTION_DURATION, OPTION_ATTACH, OPTION_TRANSPORT, OPT
 static const struct option long_options[] = {
 	{"output", required_argument, NULL, 'o'},
 	{"format", required_argument, NULL, 'f'},
-	{"offsets", required_argument, NULL, 'd'},
+	OFFSETS_LONG_OPTIONS,
 	{"count", required_argument, NULL, OPTION_COUNT},
 	{"duration", required_argument, NULL, OPTION_DURATION},
 	{"attach", required_argument, NULL, OPTION_ATTACH},
@@ -102,10 +102,11 @@ static int check_force(const struct run_options *options)
 
 static int parse_option(int option, struct run_options *options)
 {
+	if (offsets_option(option, optarg, &options->offsets))
+		return 0;
 	switch (option) {
 	case 'o': return add_sink(optarg, options);
 	case 'f': return parse_format(optarg, options);
-	case 'd': options->offsets_path = optarg; return 0;
 	case OPTION_COUNT:
 		if (parse_positive(optarg, UINT64_MAX - 1, &options->count))
 			return usage_error("--count wants a positive number", optarg);
@@ -132,6 +133,7 @@ static int print(const char *text)
 static enum exit_status command_run(int argc, char **argv)
 {
 	struct run_options options = {0};
+	char error[1024];
 	int option, err;
 
 	while ((option = getopt_long(argc, argv, "o:f:d:hV", long_options, NULL)) != -1) {
@@ -145,6 +147,10 @@ static enum exit_status command_run(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage_error("unexpected argument", argv[optind]);
+	if (offsets_options_check(&options.offsets, error, sizeof(error))) {
+		fprintf(stderr, "cormorant: %s\n", error);
+		return EXIT_USAGE;
+	}
 	if (!options.sink_count)
 		options.sinks[options.sink_count++] = "stdout";
 	err = check_force(&options);

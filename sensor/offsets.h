@@ -33,6 +33,21 @@ void offsets_clear(struct kernel_offsets *offsets);
 /* One number; OFFSET_ABSENT if absent. */
 uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_item *item);
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value);
+/* Nothing is known. */
+bool offsets_empty(const struct kernel_offsets *offsets);
+
+/* A member as databases and rows name it (data/offsets.sql, layout_field). */
+struct offset_field {
+	const char *type;   /* "task_struct", or of an enumerator "enum pid_type" */
+	const char *member; /* "tgid", the enumerator, "" for the struct itself */
+	int64_t offset, size, bit_shift;
+};
+/*
+ * Takes what such a field says. One that this program does not know is passed over; one
+ * that can't be read as the programs read it is absent, as from BTF. Returns 0, or -EEXIST
+ * if it contradicts what was taken before.
+ */
+int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field);
 
 /*
  * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs

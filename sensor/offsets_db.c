@@ -15,12 +15,16 @@
 #include <sqlite3.h>
 
 #include "cormorant/offsets_schema.h"
+#include "file.h"
 
 /*
  * A look-up takes some 2,000 of SQLite's instructions; a database made to keep the sensor
  * busy is given up on after a tenth of a second or so.
  */
 enum { STEPS_MAX = 1000000, LENGTH_MAX = 1 << 20, NOTES_MAX = 64 << 10 };
+
+/* A signed database is read into memory; that of all of Debian's kernels has some 3 MB. */
+enum { SIGNED_MAX = 64 << 20 };
 
 /* ------------------------------------------------------------------- identity */
 
@@ -112,6 +116,8 @@ void kernel_identity_read(struct kernel_identity *identity)
 struct reader {
 	const char *path;
 	sqlite3 *db;
+	char *bytes; /* of a signed database, all there is; db reads them */
+	size_t size;
 	char *error;
 	size_t error_size;
 };
@@ -294,6 +300,29 @@ static int open_database(struct reader *r)
 	return rc ? fail_sqlite(r, rc) : harden(r);
 }
 
+/*
+ * The file is read once, so that nobody can change it between the check and the look-up.
+ * The bytes are the caller's to free when the database is closed.
+ */
+static int open_signed(struct reader *r, const struct signature_keys *keys,
+		       char id[SIGNATURE_ID_TEXT])
+{
+	char why[2 * SIGNATURE_ERROR_MAX];
+	int rc, err = file_read(AT_FDCWD, r->path, SIGNED_MAX, &r->bytes, &r->size);
+
+	if (err)
+		return fail(r, err, "%s: free memory, or give the path of another", strerror(-err));
+	err = signature_check_beside(keys, r->path, r->bytes, r->size, id, why, sizeof(why));
+	if (err)
+		return fail(r, err, "%s", why);
+	rc = sqlite3_open_v2(":memory:", &r->db, SQLITE_OPEN_READWRITE, NULL);
+	if (!rc)
+		rc = sqlite3_deserialize(r->db, "main", (unsigned char *)r->bytes,
+					 (sqlite3_int64)r->size, (sqlite3_int64)r->size,
+					 SQLITE_DESERIALIZE_READONLY);
+	return rc ? fail_sqlite(r, rc) : harden(r);
+}
+
 /* ----------------------------------------------------------------------- read */
 
 static int one_number(const struct reader *r, const char *sql, sqlite3_int64 *number)
@@ -450,60 +479,20 @@ static long small_number(sqlite3_stmt *stmt, int column)
 	return number < 0 || number > INT32_MAX ? -1 : (long)number;
 }
 
-static const struct offset_item *item_named(const char *type, const char *member)
-{
-	static const char prefix[] = "enum ";
-	bool value = !strncmp(type, prefix, sizeof(prefix) - 1);
-
-	if (value)
-		type += sizeof(prefix) - 1;
-	for (size_t i = 0; i < offset_item_count; i++) {
-		const struct offset_item *item = &offset_items[i];
-
-		if (value == (item->kind == OFFSET_OF_VALUE) && !strcmp(item->type, type) &&
-		    !strcmp(item->member, member))
-			return item;
-	}
-	return NULL;
-}
-
-/* The item's number in a row; OFFSET_ABSENT if the row says nothing usable. */
-static uint16_t field_number(sqlite3_stmt *stmt, const struct offset_item *item)
-{
-	long offset = small_number(stmt, 2), size = small_number(stmt, 3);
-	long number = item->kind == OFFSET_OF_SIZE ? size : offset;
-
-	if (offset < 0 || size < item->size || small_number(stmt, 4) != 0)
-		return OFFSET_ABSENT;
-	if (number >= OFFSET_ABSENT || (item->kind == OFFSET_OF_SIZE && !number))
-		return OFFSET_ABSENT;
-	return (uint16_t)number;
-}
-
-/* A row of something that this program does not know is passed over. */
+/* A row without names is passed over, and so is one of something that is not known here. */
 static int take_field(const struct reader *r, sqlite3_stmt *stmt, struct kernel_offsets *offsets)
 {
-	const char *type = (const char *)sqlite3_column_text(stmt, 0);
-	const char *member = (const char *)sqlite3_column_text(stmt, 1);
-	const struct offset_item *item = type && member ? item_named(type, member) : NULL;
-	uint16_t number, before;
+	const struct offset_field field = {
+		.type = (const char *)sqlite3_column_text(stmt, 0),
+		.member = (const char *)sqlite3_column_text(stmt, 1),
+		.offset = small_number(stmt, 2),
+		.size = small_number(stmt, 3),
+		.bit_shift = small_number(stmt, 4),
+	};
 
-	if (!item)
+	if (!field.type || !field.member || !offsets_take(offsets, &field))
 		return 0;
-	number = field_number(stmt, item);
-	before = offsets_get(offsets, item);
-	if (before != OFFSET_ABSENT && before != number)
-		return fail_damaged(r, "its layout contradicts itself");
-	offsets_set(offsets, item, number);
-	return 0;
-}
-
-static bool all_absent(const struct kernel_offsets *offsets)
-{
-	for (size_t i = 0; i < offset_item_count; i++)
-		if (offsets_get(offsets, &offset_items[i]) != OFFSET_ABSENT)
-			return false;
-	return true;
+	return fail_damaged(r, "its layout contradicts itself");
 }
 
 static int read_layout(const struct reader *r, sqlite3_int64 layout, struct kernel_offsets *offsets)
@@ -522,14 +511,14 @@ static int read_layout(const struct reader *r, sqlite3_int64 layout, struct kern
 	if (!err && rc != SQLITE_DONE)
 		err = fail_sqlite(r, rc);
 	sqlite3_finalize(stmt);
-	if (!err && all_absent(offsets))
+	if (!err && offsets_empty(offsets))
 		err = fail_damaged(r, "this kernel's layout is empty");
 	return err;
 }
 
-int offsets_db_find(const char *path, const struct kernel_identity *identity,
-		    struct kernel_offsets *offsets, struct offsets_provenance *provenance,
-		    char *error, size_t error_size)
+int offsets_db_find(const char *path, const struct signature_keys *keys,
+		    const struct kernel_identity *identity, struct kernel_offsets *offsets,
+		    struct offsets_provenance *provenance, char *error, size_t error_size)
 {
 	struct reader r = {.path = path, .error = error, .error_size = error_size};
 	sqlite3_int64 layout = 0;
@@ -540,7 +529,7 @@ int offsets_db_find(const char *path, const struct kernel_identity *identity,
 	if (!err)
 		err = check_finished(&r);
 	if (!err)
-		err = open_database(&r);
+		err = keys ? open_signed(&r, keys, provenance->signed_by) : open_database(&r);
 	if (!err)
 		err = check_schema(&r);
 	if (!err)
@@ -548,6 +537,7 @@ int offsets_db_find(const char *path, const struct kernel_identity *identity,
 	if (!err)
 		err = read_layout(&r, layout, offsets);
 	sqlite3_close(r.db);
+	free(r.bytes);
 	if (err) {
 		*provenance = (struct offsets_provenance){0};
 		offsets_clear(offsets);

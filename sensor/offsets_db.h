@@ -4,6 +4,7 @@
 #define CORMORANT_OFFSETS_DB_H
 
 #include "offsets.h"
+#include "signature.h"
 
 /* Who this kernel is. Unknown strings are empty. */
 struct kernel_identity {
@@ -28,16 +29,22 @@ struct offsets_provenance {
 	char source[256];
 	char package[256];
 	char built_at[32];
+	char signed_by[SIGNATURE_ID_TEXT]; /* the key's id; empty: the signature was not checked */
+	/* Of the offsets service: "new", "confirmed" by it, or "kept" since it can't be asked. */
+	char fetched[16];
+	char fetched_at[32]; /* UTC, RFC 3339 */
 };
 
 /*
  * The row of this kernel: by build-id, else by (arch, release, version). The database is
- * opened read-only. Returns 0; -ENOENT if the file or the row is missing, -EBADMSG if the
- * file is no database, is damaged, is foreign, or has a schema newer than this program;
- * another negative errno if it can't be read. error gets what failed, why, what to do.
+ * opened read-only; with keys (NULL: none) only if PATH.minisig is a signature of exactly
+ * the bytes that are read. Returns 0; -ENOENT if the file or the row is missing, -EBADMSG if
+ * the file is no database, is damaged, is foreign, or has a schema newer than this program;
+ * what signature_check_beside returns; another negative errno if it can't be read. error gets
+ * what failed, why, what to do.
  */
-int offsets_db_find(const char *path, const struct kernel_identity *identity,
-		    struct kernel_offsets *offsets, struct offsets_provenance *provenance,
-		    char *error, size_t error_size);
+int offsets_db_find(const char *path, const struct signature_keys *keys,
+		    const struct kernel_identity *identity, struct kernel_offsets *offsets,
+		    struct offsets_provenance *provenance, char *error, size_t error_size);
 
 #endif

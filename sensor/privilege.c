@@ -3,9 +3,11 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 /* Since 5.8; before, CAP_SYS_ADMIN covered both. */
 #ifndef CAP_PERFMON
@@ -14,6 +16,9 @@
 #ifndef CAP_BPF
 #define CAP_BPF 39
 #endif
+
+/* The user and the group that own nothing. */
+enum { NOBODY = 65534 };
 
 static bool held(unsigned capability)
 {
@@ -98,4 +103,33 @@ int privilege_drop(bool perf_events)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -errno;
 	return capng_apply(bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) ? -EPERM : 0;
+}
+
+/* A user id of 0, though without capabilities, owns the system's files. */
+static int become_nobody(void)
+{
+	uid_t real, effective, saved;
+
+	if (getresuid(&real, &effective, &saved))
+		return -errno;
+	if (real && effective && saved)
+		return 0;
+	if (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+	    setresuid(NOBODY, NOBODY, NOBODY))
+		return -errno;
+	return 0;
+}
+
+int privilege_abandon(void)
+{
+	int err = become_nobody();
+
+	if (err)
+		return err;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return -errno;
+	if (capng_get_caps_process())
+		return -EINVAL;
+	capng_clear(CAPNG_SELECT_CAPS);
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }

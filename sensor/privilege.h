@@ -25,4 +25,11 @@ bool privilege_lockdown(char *mode, size_t size);
  */
 int privilege_drop(bool perf_events);
 
+/*
+ * For a child that reads what strangers send: gives up everything, for good. A root becomes
+ * nobody, no capability is left, and no other process of nobody's may trace it. Returns 0 or
+ * a negative errno: it then still may be what it was.
+ */
+int privilege_abandon(void);
+
 #endif

@@ -230,7 +230,7 @@ static void settle(struct probe *probe)
 
 struct probe_options {
 	struct variant_force force;
-	const char *offsets_path;
+	struct offsets_options offsets;
 	bool json;
 	bool ocsf;
 	bool done; /* the text that was asked for has been printed */
@@ -245,7 +245,7 @@ static void gather(struct probe *probe, const struct probe_options *options)
 	struct capability *capability = &probe->capability;
 	const struct loader_options loading = {
 		.force = options->force,
-		.offsets_path = options->offsets_path,
+		.offsets = &options->offsets,
 		.fn = on_record,
 		.arg = probe,
 	};
@@ -598,14 +598,25 @@ static void put_variants(struct table *t, const struct capability *c)
 				put_alike_variants(t, c, i, &left);
 }
 
-static void put_provenance(struct table *t, const struct offsets_provenance *row)
+static void put_provenance(struct table *t, const struct loader_report *report)
 {
+	const struct offsets_provenance *row = &report->provenance;
 	const char *const facts[] = {row->distro, row->package, row->source, row->built_at};
+	bool url = report->offsets_source == OFFSETS_URL;
 
-	put(t, "the database's row by %s", row->matched_by);
+	put(t, "the %s's row by %s,", url ? "offsets service" : "database", row->matched_by);
+	if (row->signed_by[0])
+		put(t, "signed by %s", row->signed_by);
+	else
+		put(t, "signature not checked");
+	if (url)
+		put(t, "(%s%s%s)", row->fetched, row->fetched_at[0] ? ", sent " : "",
+		    row->fetched_at);
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		if (facts[i][0])
 			put(t, "%s%s", i == 3 ? "made " : "", facts[i]);
+	if (report->offsets_note[0])
+		put(t, "- %s", report->offsets_note);
 }
 
 static void put_picked(struct table *t, const struct loader_report *report)
@@ -619,8 +630,8 @@ static void put_picked(struct table *t, const struct loader_report *report)
 	put_title(t, "hook");
 	put(t, "%s", report->hook);
 	put_title(t, "offsets");
-	if (report->offsets_source == OFFSETS_DB)
-		put_provenance(t, &report->provenance);
+	if (report->offsets_source == OFFSETS_DB || report->offsets_source == OFFSETS_URL)
+		put_provenance(t, report);
 	else
 		put(t, report->offsets_source == OFFSETS_BTF ? "the kernel's BTF" : "none");
 	put_title(t, "buffer");
@@ -701,7 +712,7 @@ void probe_table(const struct capability *capability, int width, bool colour, st
 /* -------------------------------------------------------------------- commands */
 
 #define START_OPTIONS                                                                              \
-	"  -d, --offsets=FILE    the database of struct offsets for kernels without BTF\n"         \
+	OFFSETS_USAGE                                                                              \
 	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp, kprobe\n"      \
 	"      --transport=T     ringbuf, perfbuf\n"                                               \
 	"      --access=X        core, map, none\n"                                                \
@@ -729,8 +740,7 @@ static const char capabilities_usage[] =
 enum { OPTION_ATTACH = 256, OPTION_TRANSPORT, OPTION_ACCESS, OPTION_JSON, OPTION_OCSF };
 
 #define LONG_OPTIONS                                                                               \
-	{"offsets", required_argument, NULL, 'd'},                                                 \
-		{"attach", required_argument, NULL, OPTION_ATTACH},                                \
+	OFFSETS_LONG_OPTIONS, {"attach", required_argument, NULL, OPTION_ATTACH},                  \
 		{"transport", required_argument, NULL, OPTION_TRANSPORT},                          \
 		{"access", required_argument, NULL, OPTION_ACCESS},                                \
 		{"help", no_argument, NULL, 'h'},                                                  \
@@ -776,11 +786,13 @@ static enum exit_status check_force(const struct variant_force *force, const cha
 static enum exit_status parse(int argc, char **argv, const struct option *long_options,
 			      const char *usage, struct probe_options *options)
 {
+	char error[1024];
 	int option;
 
 	while ((option = getopt_long(argc, argv, "d:h", long_options, NULL)) != -1) {
+		if (offsets_option(option, optarg, &options->offsets))
+			continue;
 		switch (option) {
-		case 'd': options->offsets_path = optarg; break;
 		case OPTION_ATTACH: options->force.attach = optarg; break;
 		case OPTION_TRANSPORT: options->force.transport = optarg; break;
 		case OPTION_ACCESS: options->force.access = optarg; break;
@@ -792,6 +804,10 @@ static enum exit_status parse(int argc, char **argv, const struct option *long_o
 	}
 	if (optind < argc)
 		return usage_error(usage, "unexpected argument", argv[optind]);
+	if (offsets_options_check(&options->offsets, error, sizeof(error))) {
+		fprintf(stderr, "cormorant: %s\n", error);
+		return EXIT_USAGE;
+	}
 	return check_force(&options->force, usage);
 }
 

@@ -251,7 +251,7 @@ static enum exit_status open_loader(struct run *run, const struct variant **vari
 {
 	const struct loader_options options = {
 		.force = run->options->force,
-		.offsets_path = run->options->offsets_path,
+		.offsets = &run->options->offsets,
 		.fn = on_record,
 		.arg = run,
 	};
@@ -262,6 +262,8 @@ static enum exit_status open_loader(struct run *run, const struct variant **vari
 		return EXIT_FAILED;
 	error = loader_open(&options, &run->loader, report);
 	say_reasons(report);
+	if (report->offsets_note[0])
+		say(report->offsets_note, NULL);
 	if (!error)
 		*variant = report->picked;
 	else if (!report->count)

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "offsets_options.h"
 #include "variant.h"
 
 /* Exit status of both programs. */
@@ -26,7 +27,7 @@ struct run_options {
 	uint64_t count;	   /* stop after so many events; 0: no limit */
 	uint64_t duration; /* stop after so many seconds; 0: no limit */
 	struct variant_force force;
-	const char *offsets_path; /* NULL: where it is installed */
+	struct offsets_options offsets;
 };
 
 enum exit_status run(const struct run_options *options);

@@ -13,6 +13,9 @@
  * PRAGMA user_version. A higher number means that a program which knows only this one
  * would read it wrongly; columns and tables that may be ignored are added without.
  */
-#define OFFSETS_SCHEMA_VERSION 1
+#define OFFSETS_SCHEMA_VERSION 2
+
+/* The oldest that is read as it is: 1 did not say what a kernel was found to lack. */
+#define OFFSETS_SCHEMA_OLDEST 1
 
 #endif

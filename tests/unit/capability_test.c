@@ -87,8 +87,11 @@ static struct capability *picked(const char *variant)
 				   v->access == ACCESS_MAP  ? OFFSETS_DB :
 							      OFFSETS_NONE;
 	if (v->access == ACCESS_MAP)
-		c->report.provenance = (struct offsets_provenance){
-			"build_id", "debian", "http://mirror/x", "linux-image", "2026-11-25"};
+		c->report.provenance = (struct offsets_provenance){.matched_by = "build_id",
+								   .distro = "debian",
+								   .source = "http://mirror/x",
+								   .package = "linux-image",
+								   .built_at = "2026-11-25"};
 	set(c->report.hook, "raw tracepoint sched_process_exec");
 	c->report.clock_boot = true;
 	c->report.buffer_bytes = 1 << 20;
@@ -497,6 +500,37 @@ static void a_row_found_by_release_is_degraded(void **state)
 	free(c);
 }
 
+static void whose_word_a_row_is_can_be_seen(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.perfbuf.map");
+	struct json_object *document = document_of(c);
+
+	(void)state;
+	assert_string_equal(string_at(document, "offsets.signature"), "not checked");
+	assert_null(json_at(document, "offsets.signed_by"));
+	assert_null(json_at(document, "offsets.fetched"));
+	json_object_put(document);
+	set(c->report.provenance.signed_by, "5E000344C464AC05");
+	document = document_of(c);
+	assert_string_equal(string_at(document, "offsets.signature"), "verified");
+	assert_string_equal(string_at(document, "offsets.signed_by"), "5E000344C464AC05");
+	json_object_put(document);
+	c->report.offsets_source = OFFSETS_URL;
+	set(c->report.offsets_passed_over, "there is none");
+	set(c->report.offsets_note, "no answer in time");
+	set(c->report.provenance.fetched, "kept");
+	set(c->report.provenance.fetched_at, "2026-11-25T00:00:00Z");
+	document = document_of(c);
+	assert_string_equal(string_at(document, "offsets.source"), "url");
+	assert_string_equal(string_at(document, "offsets.passed_over"), "there is none");
+	assert_string_equal(string_at(document, "offsets.fetched.state"), "kept");
+	assert_string_equal(string_at(document, "offsets.fetched.at"), "2026-11-25T00:00:00Z");
+	assert_string_equal(string_at(document, "offsets.fetched.note"), "no answer in time");
+	json_object_put(document);
+	assert_readiness(c, READINESS_READY, 0);
+	free(c);
+}
+
 static void an_absent_field_says_why(void **state)
 {
 	struct capability *c = picked("exec.raw_tp.ringbuf.core");
@@ -840,6 +874,7 @@ int main(void)
 		cmocka_unit_test(each_kind_of_error_is_a_reason_once),
 		cmocka_unit_test(a_start_without_memory_has_a_reason),
 		cmocka_unit_test(a_row_found_by_release_is_degraded),
+		cmocka_unit_test(whose_word_a_row_is_can_be_seen),
 		cmocka_unit_test(an_absent_field_says_why),
 		cmocka_unit_test(every_fact_of_the_record_has_a_field),
 		cmocka_unit_test(no_field_is_there_twice),

@@ -129,7 +129,7 @@ static int find_as(const char *path, const struct kernel_identity *who)
 	memset(&offsets, 0, sizeof(offsets));
 	memset(&provenance, 'x', sizeof(provenance));
 	*error = 0;
-	err = offsets_db_find(path, who, &offsets, &provenance, error, sizeof(error));
+	err = offsets_db_find(path, NULL, who, &offsets, &provenance, error, sizeof(error));
 	assert_true(err <= 0);
 	if (err) {
 		assert_non_null(strstr(error, path));
@@ -346,7 +346,7 @@ static int find_read_only(const char *dir, const char *path)
 		return 77;
 	if (open(path, O_RDWR) >= 0 || errno != EROFS)
 		return 78;
-	return offsets_db_find(path, &identity, &offsets, &provenance, error, sizeof(error)) != 0;
+	return offsets_db_find(path, NULL, &identity, &offsets, &provenance, error, sizeof(error)) != 0;
 }
 
 static void a_read_only_file_system_will_do(void **state)
