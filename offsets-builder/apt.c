@@ -103,7 +103,7 @@ static int take_all(char *text, struct apt_suites *suites, struct error *error)
 	return err;
 }
 
-static int ask_apt(struct bytes *text, struct error *error)
+static int ask_apt(struct text *text, struct error *error)
 {
 	static const char *const argv[] = {"apt-get",
 					   "indextargets",
@@ -130,7 +130,7 @@ static int ask_apt(struct bytes *text, struct error *error)
 int apt_suites_read(const char *const names[], size_t count, struct apt_suites *suites,
 		    struct error *error)
 {
-	struct bytes text = {0};
+	struct text text = {0};
 	int err = ask_apt(&text, error);
 
 	if (!err && !count)
@@ -143,6 +143,6 @@ int apt_suites_read(const char *const names[], size_t count, struct apt_suites *
 	}
 	if (err == -ENOMEM)
 		error_set(error, err, "cannot list apt's suites: no memory: free some");
-	bytes_free(&text);
+	text_free(&text);
 	return err;
 }

@@ -11,6 +11,8 @@
 #include "index.h"
 #include "shard.h"
 
+struct db;
+
 enum { CRAWL_WORDS = 64 };
 
 /* What an option that may be given several times was given. */
@@ -29,6 +31,7 @@ struct crawl_options {
 	struct shard shard;
 	unsigned int jobs, retries, timeout_s;
 	bool verify;	     /* whole packages are read and hashed */
+	bool again;	     /* packages in which no kernel was found are read again */
 	bool allow_unsigned; /* an index without a good signature is used all the same */
 };
 
@@ -52,7 +55,7 @@ int rpm_list(const struct crawl_options *options, struct index_reader *reader,
  * Reads the listed packages that the database does not know yet, says how it goes on
  * stderr, and prints the report. Returns the exit status.
  */
-int crawl_run(const struct crawl_options *options, const struct crawl_list *list,
+int crawl_run(const struct crawl_options *options, struct db *db, const struct crawl_list *list,
 	      struct http_totals *totals);
 
 #endif

@@ -9,7 +9,7 @@
 #include "apt.h"
 #include "crawl.h"
 #include "lines.h"
-#include "signature.h"
+#include "gpgv.h"
 #include "unpack.h"
 
 #define DEBIAN_KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -20,7 +20,7 @@ struct suite {
 	struct index_reader *reader;
 	struct crawl_list *list;
 	const char *uri, *name;
-	struct bytes release; /* as far as a signature covers it */
+	struct text release; /* as far as a signature covers it */
 	bool vouched;	      /* one was checked */
 };
 
@@ -198,21 +198,21 @@ static bool release_file(const char *text, const char *path, char sha256[DIGEST_
 static int read_release(struct suite *suite, const char *url, struct error *error)
 {
 	const char *keyring = suite->options->keyring ? suite->options->keyring : DEBIAN_KEYRING;
-	struct bytes file = {0};
+	struct text file = {0};
 	int err = index_get(suite->reader, url, &file, error);
 
 	if (err)
 		return err;
-	err = signature_check(keyring, url, &file, NULL, &suite->release, error);
+	err = gpgv_check(keyring, url, &file, NULL, &suite->release, error);
 	suite->vouched = !err;
 	if (!err || !suite->options->allow_unsigned) {
 		if (err)
 			index_forget(suite->reader, url);
-		bytes_free(&file);
+		text_free(&file);
 		return err;
 	}
 	crawl_texts_add(&suite->list->notes, error->text);
-	bytes_free(&suite->release);
+	text_free(&suite->release);
 	suite->release = file;
 	return 0;
 }
@@ -234,7 +234,7 @@ static int index_url(const struct suite *suite, const char *path, const char *sh
 static int read_index(struct suite *suite, const char *path, const char *sha256, uint64_t size,
 		      struct error *error)
 {
-	struct bytes packed = {0};
+	struct text packed = {0};
 	struct unpack *unpack = NULL;
 	char *url = NULL;
 	int err;
@@ -247,7 +247,7 @@ static int read_index(struct suite *suite, const char *path, const char *sha256,
 	if (!err)
 		err = read_packages(suite, unpack_source(unpack), error);
 	unpack_close(unpack);
-	bytes_free(&packed);
+	text_free(&packed);
 	free(url);
 	return err;
 }
@@ -302,7 +302,7 @@ static int read_suite(struct suite *suite, struct error *error)
 	err = read_release(suite, url, error);
 	if (!err)
 		err = read_arches(suite, error);
-	bytes_free(&suite->release);
+	text_free(&suite->release);
 	free(url);
 	return err;
 }

@@ -43,7 +43,7 @@ struct http_stream {
 	struct http_request request;
 	struct http_validators validators;
 	struct digest *digest;
-	struct bytes block;
+	struct text block;
 	uint64_t size; /* of the file; 0: not known */
 	uint64_t at;   /* bytes of the file that came in */
 	uint64_t from; /* at, when this attempt began */
@@ -212,7 +212,7 @@ static size_t take(char *data, size_t one, size_t size, void *arg)
 	uint64_t most = stream->size ? stream->size : stream->request.limit;
 
 	(void)one;
-	if (stream->block.size >= BLOCK) {
+	if (stream->block.len >= BLOCK) {
 		stream->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
@@ -223,7 +223,8 @@ static size_t take(char *data, size_t one, size_t size, void *arg)
 		fail(stream, stream->size ? -ESTALE : -EFBIG, "it is longer than it should be");
 		return 0;
 	}
-	if (bytes_add(&stream->block, data, size)) {
+	text_bytes(&stream->block, data, size);
+	if (stream->block.failed) {
 		fail(stream, -ENOMEM, "no memory: free some");
 		return 0;
 	}
@@ -388,7 +389,7 @@ static void step(struct http_stream *stream)
 	message = curl_multi_info_read(stream->http->multi, &left);
 	if (message && message->msg == CURLMSG_DONE)
 		end_attempt(stream, message->data.result);
-	else if (!stream->block.size)
+	else if (!stream->block.len)
 		wait_for_more(stream);
 }
 
@@ -396,8 +397,8 @@ static ssize_t next(struct source *source, const void **block, struct error *err
 {
 	struct http_stream *stream = (struct http_stream *)source;
 
-	stream->block.size = 0;
-	while (!stream->block.size && !stream->ended) {
+	text_clear(&stream->block);
+	while (!stream->block.len && !stream->ended) {
 		if (stopped(stream->http))
 			fail(stream, -ECANCELED, "this program is ending");
 		else if (stream->running)
@@ -405,9 +406,9 @@ static ssize_t next(struct source *source, const void **block, struct error *err
 		else
 			start(stream);
 	}
-	if (stream->block.size) {
+	if (stream->block.len) {
 		*block = stream->block.data;
-		return (ssize_t)stream->block.size;
+		return (ssize_t)stream->block.len;
 	}
 	if (stream->failure)
 		*error = stream->error;
@@ -476,7 +477,7 @@ void http_close(struct http_stream *stream)
 	curl_slist_free_all(stream->headers);
 	if (stream->digest)
 		digest_end(stream->digest, unused);
-	bytes_free(&stream->block);
+	text_free(&stream->block);
 	free(stream);
 }
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "bytes.h"
+#include "text.h"
 #include "digest.h"
 #include "error.h"
 #include "source.h"

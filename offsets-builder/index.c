@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
+
 enum { INDEX_MAX = 256 << 20 }; /* bytes, as it is served: packed, as a rule */
 
 struct index_reader {
@@ -68,55 +70,44 @@ static char *cache_path(const struct index_reader *reader, const char *url)
 	return path;
 }
 
-/* A line of the validators that a cached file begins with. */
-static bool read_line(FILE *file, char *out, size_t size)
+/* A line of the validators that a cached file begins with; NULL: it is none. */
+static char *take_line(char *text, char *out, size_t size)
 {
-	char line[512];
-	size_t length;
+	size_t length = strcspn(text, "\n");
 
-	if (!fgets(line, sizeof(line), file))
-		return false;
-	length = strcspn(line, "\n");
-	if (line[length] != '\n' || length >= size)
-		return false;
-	memcpy(out, line, length);
+	if (text[length] != '\n' || length >= size)
+		return NULL;
+	memcpy(out, text, length);
 	out[length] = 0;
-	return true;
-}
-
-static bool read_rest(FILE *file, struct bytes *bytes)
-{
-	char chunk[16384];
-	size_t n;
-
-	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-		if (bytes->size + n > INDEX_MAX || bytes_add(bytes, chunk, n))
-			return false;
-	}
-	return !ferror(file) && !bytes_add(bytes, "", 0);
+	return text + length + 1;
 }
 
 /* Is it there? What is in bytes otherwise is nothing. */
 static bool cache_load(const struct index_reader *reader, const char *url,
-		       struct http_validators *validators, struct bytes *bytes)
+		       struct http_validators *validators, struct text *bytes)
 {
-	char *path = cache_path(reader, url);
-	FILE *file = path ? fopen(path, "re") : NULL;
-	bool ok = file && read_line(file, validators->etag, sizeof(validators->etag)) &&
-		  read_line(file, validators->last_modified, sizeof(validators->last_modified)) &&
-		  read_rest(file, bytes);
+	char *path = cache_path(reader, url), *file = NULL, *rest = NULL;
+	size_t size = 0;
 
-	if (file)
-		fclose(file);
+	if (path && !file_read(AT_FDCWD, path, INDEX_MAX, &file, &size))
+		rest = take_line(file, validators->etag, sizeof(validators->etag));
+	if (rest)
+		rest = take_line(rest, validators->last_modified,
+				 sizeof(validators->last_modified));
+	if (rest)
+		text_bytes(bytes, rest, size - (size_t)(rest - file));
+	text_end(bytes);
+	free(file);
 	free(path);
-	if (!ok)
-		bytes_free(bytes);
-	return ok;
+	if (rest && !bytes->failed)
+		return true;
+	text_free(bytes);
+	return false;
 }
 
 /* Whole or not at all. A cache that is full costs a download, no more. */
 static void cache_store(const struct index_reader *reader, const char *url,
-			const struct http_validators *validators, const struct bytes *bytes)
+			const struct http_validators *validators, const struct text *bytes)
 {
 	char *path = cache_path(reader, url), *new = NULL;
 	FILE *file = NULL;
@@ -130,7 +121,7 @@ static void cache_store(const struct index_reader *reader, const char *url,
 	if (!file)
 		goto out;
 	ok = fprintf(file, "%s\n%s\n", validators->etag, validators->last_modified) > 0 &&
-	     fwrite(bytes->data, 1, bytes->size, file) == bytes->size;
+	     fwrite(bytes->data, 1, bytes->len, file) == bytes->len;
 	if (fclose(file) || !ok || rename(new, path))
 		unlink(new);
 out:
@@ -154,7 +145,7 @@ void index_forget(struct index_reader *reader, const char *url)
 /* -------------------------------------------------------------------- download */
 
 static int download(struct index_reader *reader, const struct http_request *request,
-		    struct bytes *bytes, bool *unchanged, struct http_validators *validators,
+		    struct text *bytes, bool *unchanged, struct http_validators *validators,
 		    struct error *error)
 {
 	struct http_stream *stream = NULL;
@@ -162,10 +153,9 @@ static int download(struct index_reader *reader, const struct http_request *requ
 	ssize_t n = 0;
 	int err = http_open(reader->http, request, &stream, error);
 
-	while (!err && (n = http_source(stream)->next(http_source(stream), &block, error)) > 0) {
-		if (bytes_add(bytes, block, (size_t)n))
-			err = error_set(error, -ENOMEM, "cannot get %s: no memory: free some",
-					request->name);
+	while (!err && !bytes->failed &&
+	       (n = http_source(stream)->next(http_source(stream), &block, error)) > 0) {
+		text_bytes(bytes, block, (size_t)n);
 	}
 	if (!err && n < 0)
 		err = (int)n;
@@ -173,17 +163,19 @@ static int download(struct index_reader *reader, const struct http_request *requ
 		*unchanged = http_unchanged(stream);
 		*validators = *http_validators(stream);
 	}
-	if (!err && bytes_add(bytes, "", 0))
-		err = -ENOMEM;
+	text_end(bytes);
+	if (!err && bytes->failed)
+		err = error_set(error, -ENOMEM, "cannot get %s: no memory: free some",
+				request->name);
 	http_close(stream);
 	return err;
 }
 
-int index_get(struct index_reader *reader, const char *url, struct bytes *bytes,
+int index_get(struct index_reader *reader, const char *url, struct text *bytes,
 	      struct error *error)
 {
 	struct http_validators validators = {0}, fresh = {0};
-	struct bytes cached = {0};
+	struct text cached = {0};
 	bool have = cache_load(reader, url, &validators, &cached), unchanged = false;
 	struct http_request request = {.url = url,
 				       .name = url,
@@ -192,18 +184,18 @@ int index_get(struct index_reader *reader, const char *url, struct bytes *bytes,
 	int err = download(reader, &request, bytes, &unchanged, &fresh, error);
 
 	if (!err && unchanged) {
-		bytes_free(bytes);
+		text_free(bytes);
 		*bytes = cached;
 		return 0;
 	}
 	if (!err)
 		cache_store(reader, url, &fresh, bytes);
-	bytes_free(&cached);
+	text_free(&cached);
 	return err;
 }
 
 int index_get_known(struct index_reader *reader, const char *url, uint64_t size,
-		    const char *sha256, struct bytes *bytes, struct error *error)
+		    const char *sha256, struct text *bytes, struct error *error)
 {
 	struct http_validators validators = {0};
 	struct http_request request = {.url = url, .name = url, .size = size, .limit = INDEX_MAX};
@@ -212,15 +204,15 @@ int index_get_known(struct index_reader *reader, const char *url, uint64_t size,
 	int err;
 
 	if (cache_load(reader, url, &validators, bytes)) {
-		digest_bytes(bytes->data, bytes->size, found);
+		digest_bytes(bytes->data, bytes->len, found);
 		if (!strcmp(found, sha256))
 			return 0;
-		bytes_free(bytes);
+		text_free(bytes);
 	}
 	err = download(reader, &request, bytes, &unchanged, &validators, error);
 	if (err)
 		return err;
-	digest_bytes(bytes->data, bytes->size, found);
+	digest_bytes(bytes->data, bytes->len, found);
 	if (strcmp(found, sha256))
 		return error_set(error, -EBADMSG,
 				 "cannot trust %s: its SHA-256 is %s, and the signed list says %s: "

@@ -7,7 +7,7 @@
 #ifndef BUILDER_INDEX_H
 #define BUILDER_INDEX_H
 
-#include "bytes.h"
+#include "text.h"
 #include "error.h"
 #include "http.h"
 
@@ -22,7 +22,7 @@ void index_free(struct index_reader *reader);
  * A file that may change: the server is asked whether it has. Returns 0 or a negative
  * errno, http.h's among them.
  */
-int index_get(struct index_reader *reader, const char *url, struct bytes *bytes,
+int index_get(struct index_reader *reader, const char *url, struct text *bytes,
 	      struct error *error);
 
 /* Drops what the cache holds of an address: it turned out to be worth nothing. */
@@ -33,6 +33,6 @@ void index_forget(struct index_reader *reader, const char *url);
  * only if the cache does not have it. -EBADMSG if the server's is another.
  */
 int index_get_known(struct index_reader *reader, const char *url, uint64_t size,
-		    const char *sha256, struct bytes *bytes, struct error *error);
+		    const char *sha256, struct text *bytes, struct error *error);
 
 #endif

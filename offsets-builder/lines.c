@@ -8,12 +8,14 @@ enum { LINE_MAX_BYTES = 1 << 20 };
 
 static int add(struct lines *lines, size_t size, struct error *error)
 {
-	if (lines->line.size + size > LINE_MAX_BYTES)
+	if (lines->line.len + size > LINE_MAX_BYTES)
 		return error_set(error, -EBADMSG,
 				 "cannot read %s: a line has more than %d bytes: tell who runs "
 				 "the archive",
 				 lines->source->name, LINE_MAX_BYTES);
-	if (bytes_add(&lines->line, lines->block, size))
+	text_bytes(&lines->line, lines->block, size);
+	text_end(&lines->line);
+	if (lines->line.failed)
 		return error_set(error, -ENOMEM, "cannot read %s: no memory: free some",
 				 lines->source->name);
 	lines->block += size;
@@ -25,7 +27,7 @@ int lines_next(struct lines *lines, struct error *error)
 {
 	const void *block;
 
-	lines->line.size = 0;
+	text_clear(&lines->line);
 	for (;;) {
 		const char *end = lines->left ? memchr(lines->block, '\n', lines->left) : NULL;
 		int err = add(lines, end ? (size_t)(end - lines->block) : lines->left, error);
@@ -40,7 +42,7 @@ int lines_next(struct lines *lines, struct error *error)
 		}
 		n = lines->source->next(lines->source, &block, error);
 		if (n <= 0)
-			return n < 0 ? (int)n : lines->line.size > 0;
+			return n < 0 ? (int)n : lines->line.len > 0;
 		lines->block = block;
 		lines->left = (size_t)n;
 	}
@@ -48,5 +50,5 @@ int lines_next(struct lines *lines, struct error *error)
 
 void lines_end(struct lines *lines)
 {
-	bytes_free(&lines->line);
+	text_free(&lines->line);
 }

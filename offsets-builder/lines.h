@@ -3,14 +3,14 @@
 #ifndef BUILDER_LINES_H
 #define BUILDER_LINES_H
 
-#include "bytes.h"
+#include "text.h"
 #include "source.h"
 
 struct lines {
 	struct source *source;
 	const char *block; /* what of the source's last block is left */
 	size_t left;
-	struct bytes line;
+	struct text line;
 };
 
 /*

@@ -43,7 +43,7 @@ int program_file(const void *data, size_t size)
 	return above(fd);
 }
 
-int program_file_read(int fd, size_t limit, struct bytes *bytes)
+int program_file_read(int fd, size_t limit, struct text *bytes)
 {
 	char chunk[8192];
 	ssize_t n;
@@ -54,13 +54,13 @@ int program_file_read(int fd, size_t limit, struct bytes *bytes)
 			continue;
 		if (n < 0)
 			return -errno;
-		if ((size_t)n > limit - bytes->size)
+		if ((size_t)n > limit - bytes->len)
 			return -EFBIG;
-		if (bytes_add(bytes, chunk, (size_t)n))
-			return -ENOMEM;
+		text_bytes(bytes, chunk, (size_t)n);
 		at += n;
 	}
-	return bytes_add(bytes, "", 0);
+	text_end(bytes);
+	return bytes->failed ? -ENOMEM : 0;
 }
 
 static int spawn(const char *const argv[], const int fds[], size_t count, pid_t *pid)

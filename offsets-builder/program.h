@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "bytes.h"
+#include "text.h"
 #include "error.h"
 
 enum { PROGRAM_FDS = 8 };
@@ -13,7 +13,7 @@ enum { PROGRAM_FDS = 8 };
 /* A file in memory, its position at its start. Returns the fd or a negative errno. */
 int program_file(const void *data, size_t size);
 /* All of such a file; a longer one than limit is -EFBIG. */
-int program_file_read(int fd, size_t limit, struct bytes *bytes);
+int program_file_read(int fd, size_t limit, struct text *bytes);
 
 /*
  * Runs argv[0], found in PATH, to its end. fds[i] becomes its descriptor i, -1 /dev/null.

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "crawl.h"
-#include "signature.h"
+#include "gpgv.h"
 #include "unpack.h"
 #include "xml.h"
 
@@ -191,7 +191,7 @@ static int end_primary(void *arg, int depth, const char *element, const char *te
 
 /* ------------------------------------------------------------------ repository */
 
-static int read_xml(const struct bytes *packed, const char *name, struct xml_handler handler,
+static int read_xml(const struct text *packed, const char *name, struct xml_handler handler,
 		    struct error *error)
 {
 	struct unpack *unpack = NULL;
@@ -204,11 +204,11 @@ static int read_xml(const struct bytes *packed, const char *name, struct xml_han
 }
 
 /* Most repositories have no signature: without a keyring none is asked for. */
-static int check_repomd(struct repo *repo, const char *url, const struct bytes *repomd,
+static int check_repomd(struct repo *repo, const char *url, const struct text *repomd,
 			struct error *error)
 {
 	const char *keyring = repo->options->keyring;
-	struct bytes signature = {0};
+	struct text signature = {0};
 	char *asc = NULL;
 	int err;
 
@@ -223,7 +223,7 @@ static int check_repomd(struct repo *repo, const char *url, const struct bytes *
 		return no_memory(error);
 	err = index_get(repo->reader, asc, &signature, error);
 	if (!err)
-		err = signature_check(keyring, url, repomd, &signature, NULL, error);
+		err = gpgv_check(keyring, url, repomd, &signature, NULL, error);
 	repo->vouched = !err;
 	if (err) {
 		index_forget(repo->reader, url);
@@ -233,14 +233,14 @@ static int check_repomd(struct repo *repo, const char *url, const struct bytes *
 		crawl_texts_add(&repo->list->notes, error->text);
 		err = 0;
 	}
-	bytes_free(&signature);
+	text_free(&signature);
 	free(asc);
 	return err;
 }
 
 static int read_repomd(struct repo *repo, struct error *error)
 {
-	struct bytes repomd = {0};
+	struct text repomd = {0};
 	char *url = NULL;
 	int err;
 
@@ -257,7 +257,7 @@ static int read_repomd(struct repo *repo, struct error *error)
 				"cannot use %s: it names no primary index with a SHA-256: look at "
 				"--repo",
 				url);
-	bytes_free(&repomd);
+	text_free(&repomd);
 	free(url);
 	return err;
 }
@@ -265,7 +265,7 @@ static int read_repomd(struct repo *repo, struct error *error)
 static int read_primary(struct repo *repo, struct error *error)
 {
 	const struct data *primary = &repo->primary;
-	struct bytes packed = {0};
+	struct text packed = {0};
 	char *url = NULL;
 	int err;
 
@@ -279,7 +279,7 @@ static int read_primary(struct repo *repo, struct error *error)
 	if (!err)
 		err = read_xml(&packed, url,
 			       (struct xml_handler){start_primary, end_primary, repo}, error);
-	bytes_free(&packed);
+	text_free(&packed);
 	free(url);
 	return err;
 }

@@ -48,7 +48,7 @@ static ssize_t next(struct source *source, const void **block, struct error *err
 }
 
 /* Not "all" filters: some of libarchive's run programs. */
-static int open_archive(struct unpack *unpack, const struct bytes *packed)
+static int open_archive(struct unpack *unpack, const struct text *packed)
 {
 	struct archive *archive = unpack->archive;
 	struct archive_entry *entry;
@@ -59,14 +59,14 @@ static int open_archive(struct unpack *unpack, const struct bytes *packed)
 	    archive_read_support_filter_bzip2(archive) ||
 	    archive_read_support_format_raw(archive) || archive_read_support_format_empty(archive))
 		return -1;
-	if (archive_read_open_memory(archive, packed->data, packed->size))
+	if (archive_read_open_memory(archive, packed->data, packed->len))
 		return -1;
 	rc = archive_read_next_header(archive, &entry);
 	unpack->ended = rc == ARCHIVE_EOF;
 	return rc < ARCHIVE_OK ? -1 : 0;
 }
 
-int unpack_open(const struct bytes *packed, const char *name, struct unpack **out,
+int unpack_open(const struct text *packed, const char *name, struct unpack **out,
 		struct error *error)
 {
 	struct unpack *unpack = calloc(1, sizeof(*unpack));

@@ -3,13 +3,13 @@
 #ifndef BUILDER_UNPACK_H
 #define BUILDER_UNPACK_H
 
-#include "bytes.h"
+#include "text.h"
 #include "source.h"
 
 struct unpack;
 
 /* The source of what packed, which outlives it, holds; name is for errors. */
-int unpack_open(const struct bytes *packed, const char *name, struct unpack **unpack,
+int unpack_open(const struct text *packed, const char *name, struct unpack **unpack,
 		struct error *error);
 struct source *unpack_source(struct unpack *unpack);
 void unpack_close(struct unpack *unpack);

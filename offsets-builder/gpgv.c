@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "signature.h"
+#include "gpgv.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -34,23 +34,23 @@ static bool is_good(const char *status)
 }
 
 /* gpgv's last line, without its name and its end. */
-static const char *last_line(struct bytes *messages)
+static const char *last_line(struct text *messages)
 {
 	char *line;
 
-	while (messages->size && strchr("\n\r ", messages->data[messages->size - 1]))
-		messages->data[--messages->size] = 0;
-	line = messages->size ? strrchr(messages->data, '\n') : NULL;
+	while (messages->len && strchr("\n\r ", messages->data[messages->len - 1]))
+		messages->data[--messages->len] = 0;
+	line = messages->len ? strrchr(messages->data, '\n') : NULL;
 	line = line ? line + 1 : messages->data;
-	if (!messages->size)
+	if (!messages->len)
 		return "gpgv does not say why";
 	return strncmp(line, "gpgv: ", 6) ? line : line + 6;
 }
 
 static int judge(const char *keyring, const char *name, const int fds[FDS], size_t limit,
-		 struct bytes *content, struct error *error)
+		 struct text *content, struct error *error)
 {
-	struct bytes status = {0}, messages = {0};
+	struct text status = {0}, messages = {0};
 	int err = program_file_read(fds[STATUS], 1 << 20, &status);
 
 	if (!err)
@@ -65,8 +65,8 @@ static int judge(const char *keyring, const char *name, const int fds[FDS], size
 				"cannot trust %s: no good signature by a key of %s: %s: give its "
 				"own --keyring, or --allow-unsigned",
 				name, keyring, last_line(&messages));
-	bytes_free(&status);
-	bytes_free(&messages);
+	text_free(&status);
+	text_free(&messages);
 	return err;
 }
 
@@ -88,18 +88,18 @@ static int run_gpgv(const char *keyring, const int fds[FDS], struct error *error
 	return err < 0 ? err : 0;
 }
 
-int signature_check(const char *keyring, const char *name, const struct bytes *data,
-		    const struct bytes *signature, struct bytes *content, struct error *error)
+int gpgv_check(const char *keyring, const char *name, const struct text *data,
+		    const struct text *signature, struct text *content, struct error *error)
 {
 	int fds[FDS] = {[SIGNATURE] = -1}, err = 0;
 
 	for (int i = 0; i < FDS; i++) {
 		if (i == DATA)
-			fds[i] = program_file(data->data, data->size);
+			fds[i] = program_file(data->data, data->len);
 		else if (i != SIGNATURE)
 			fds[i] = program_file(NULL, 0);
 		else if (signature)
-			fds[i] = program_file(signature->data, signature->size);
+			fds[i] = program_file(signature->data, signature->len);
 		if (fds[i] < 0 && (i != SIGNATURE || signature))
 			err = fds[i];
 	}
@@ -109,7 +109,7 @@ int signature_check(const char *keyring, const char *name, const struct bytes *d
 	if (!err)
 		err = run_gpgv(keyring, fds, error);
 	if (!err)
-		err = judge(keyring, name, fds, data->size, signature ? NULL : content, error);
+		err = judge(keyring, name, fds, data->len, signature ? NULL : content, error);
 	for (int i = 0; i < FDS; i++) {
 		if (fds[i] >= 0)
 			close(fds[i]);

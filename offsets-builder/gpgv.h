@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenPGP signatures of package indexes, checked by gpgv(1). */
-#ifndef BUILDER_SIGNATURE_H
-#define BUILDER_SIGNATURE_H
+#ifndef BUILDER_GPGV_H
+#define BUILDER_GPGV_H
 
 #include <stddef.h>
 
-#include "bytes.h"
+#include "text.h"
 #include "error.h"
 
 /*
@@ -15,7 +15,7 @@
  * others are by keys that the keyring lacks; a bad one spoils it. Returns 0, or a negative
  * errno: -EKEYREJECTED if it is not signed, or not by such a key.
  */
-int signature_check(const char *keyring, const char *name, const struct bytes *data,
-		    const struct bytes *signature, struct bytes *content, struct error *error);
+int gpgv_check(const char *keyring, const char *name, const struct text *data,
+		    const struct text *signature, struct text *content, struct error *error);
 
 #endif
