@@ -683,7 +683,11 @@ static void put_offsets(struct maker *m, struct json_object *document)
 	put_string(m, provenance, "distro", row->distro);
 	put_string(m, provenance, "source", row->source);
 	put_string(m, provenance, "package", row->package);
+	put_string(m, provenance, "package_sha256", row->package_sha256);
+	if (row->source_verified)
+		put(m, provenance, "source_verified", json_object_new_boolean(true));
 	put_string(m, provenance, "built_at", row->built_at);
+	put_string(m, provenance, "not_looked_for", row->not_looked_for);
 }
 
 /* What only a variant that runs has. */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offsets.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------- the list */
@@ -84,17 +86,18 @@ bool offsets_empty(const struct kernel_offsets *offsets)
 
 /* --------------------------------------------------------------------- fields */
 
-static const struct offset_item *item_of_field(const struct offset_field *field)
+const struct offset_item *offset_item_named(const char *type, const char *member)
 {
 	static const char prefix[] = "enum ";
-	bool value = !strncmp(field->type, prefix, sizeof(prefix) - 1);
-	const char *type = field->type + (value ? sizeof(prefix) - 1 : 0);
+	bool value = !strncmp(type, prefix, sizeof(prefix) - 1);
 
+	if (value)
+		type += sizeof(prefix) - 1;
 	for (size_t i = 0; i < ITEM_COUNT; i++) {
 		const struct offset_item *item = &offset_items[i];
 
 		if (value == (item->kind == OFFSET_OF_VALUE) && !strcmp(item->type, type) &&
-		    !strcmp(item->member, field->member))
+		    !strcmp(item->member, member))
 			return item;
 	}
 	return NULL;
@@ -114,7 +117,7 @@ static uint16_t number_of_field(const struct offset_field *field, const struct o
 
 int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field)
 {
-	const struct offset_item *item = item_of_field(field);
+	const struct offset_item *item = offset_item_named(field->type, field->member);
 	uint16_t number, before;
 
 	if (!item)
@@ -125,4 +128,27 @@ int offsets_take(struct kernel_offsets *offsets, const struct offset_field *fiel
 		return -EEXIST;
 	offsets_set(offsets, item, number);
 	return 0;
+}
+
+/* The list's names; what does not fit is "...". */
+void offsets_name_unseen(const bool *seen, char *text, size_t size)
+{
+	size_t len = 0;
+
+	*text = 0;
+	for (size_t i = 0; i < ITEM_COUNT; i++) {
+		const struct offset_item *item = &offset_items[i];
+		char name[160];
+		int n = snprintf(name, sizeof(name), "%s%s%s%s", len ? ", " : "", item->type,
+				 *item->member ? "." : "", item->member);
+
+		if (seen[i])
+			continue;
+		if (len + (size_t)n + sizeof(", ...") > size) {
+			snprintf(text + len, size - len, "%s...", len ? ", " : "");
+			return;
+		}
+		memcpy(text + len, name, (size_t)n + 1);
+		len += (size_t)n;
+	}
 }

@@ -49,6 +49,11 @@ struct offset_field {
  */
 int offsets_take(struct kernel_offsets *offsets, const struct offset_field *field);
 
+/* The item that databases and rows call so; NULL if this program does not know it. */
+const struct offset_item *offset_item_named(const char *type, const char *member);
+/* The items, of offset_item_count, that were not seen in a row: "cred.uid, upid", or "". */
+void offsets_name_unseen(const bool *seen, char *text, size_t size);
+
 /*
  * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs
  * and unions inside included. A bit field, a member smaller than what is read of it, one

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <elf.h>
@@ -21,7 +22,10 @@
  * A look-up takes some 2,000 of SQLite's instructions; a database made to keep the sensor
  * busy is given up on after a tenth of a second or so.
  */
-enum { STEPS_MAX = 1000000, LENGTH_MAX = 1 << 20, NOTES_MAX = 64 << 10 };
+enum { STEPS_MAX = 1000000, LENGTH_MAX = 1 << 20, NOTES_MAX = 64 << 10, HEAD_BYTES = 100 };
+
+/* 10 ms apart: a transaction of offsets-builder takes less. */
+enum { BUSY_TRIES = 10 };
 
 /* A signed database is read into memory; that of all of Debian's kernels has some 3 MB. */
 enum { SIGNED_MAX = 64 << 20 };
@@ -118,6 +122,8 @@ struct reader {
 	sqlite3 *db;
 	char *bytes; /* of a signed database, all there is; db reads them */
 	size_t size;
+	struct stat st; /* of the file, and its first bytes, before it is read */
+	unsigned char head[HEAD_BYTES];
 	char *error;
 	size_t error_size;
 };
@@ -174,36 +180,32 @@ static uint32_t big_endian(const unsigned char *at, int bytes)
  * off with zeroes. Writers older than 3.7 leave the count alone, and the two counters then
  * differ.
  */
-static bool is_whole(int fd, off_t size)
+static bool is_whole(const unsigned char *head, off_t size)
 {
-	unsigned char head[100];
-	uint32_t page_size;
+	uint32_t page_size = big_endian(head + 16, 2);
 
-	if (pread(fd, head, sizeof(head), 0) != sizeof(head))
-		return false;
-	page_size = big_endian(head + 16, 2);
 	if (memcmp(head + 24, head + 92, 4))
 		return true;
 	return size >= (off_t)big_endian(head + 28, 4) * (page_size == 1 ? 65536 : page_size);
 }
 
 /* It is there, whole, and a file that can be read. */
-static int check_file(const struct reader *r)
+static int check_file(struct reader *r)
 {
 	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	int err = fd < 0 || fstat(fd, &st) ? -errno : 0;
+	int err = fd < 0 || fstat(fd, &r->st) ? -errno : 0;
 
-	if (!err && !S_ISREG(st.st_mode))
-		err = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (!err && !S_ISREG(r->st.st_mode))
+		err = S_ISDIR(r->st.st_mode) ? -EISDIR : -EINVAL;
 	if (err == -ENOENT)
 		fail(r, err, "there is none: make it with offsets-builder, or give its path");
 	else if (err)
 		fail(r, err, "%s: give the path of a file that can be read",
 		     err == -EINVAL ? "not a file" : strerror(-err));
-	else if (!is_whole(fd, st.st_size))
-		err = fail_damaged(r, st.st_size ? "it is not a database, or cut short" :
-						   "it is empty");
+	else if (pread(fd, r->head, HEAD_BYTES, 0) != HEAD_BYTES ||
+		 !is_whole(r->head, r->st.st_size))
+		err = fail_damaged(r, r->st.st_size ? "it is not a database, or cut short" :
+						      "it is empty");
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -234,6 +236,21 @@ static int check_finished(const struct reader *r)
 			    "it is being written, or its writer was stopped half-way: wait, or "
 			    "run the same `offsets-builder add` again");
 	return 0;
+}
+
+/*
+ * After it was read: nobody has written it meanwhile. A writer has a journal while it writes
+ * pages, and each of its transactions counts up a number in the file's head.
+ */
+static int check_unchanged(const struct reader *r)
+{
+	struct reader now = {.path = r->path, .error = r->error, .error_size = r->error_size};
+	int err = check_file(&now);
+
+	if (!err && (now.st.st_dev != r->st.st_dev || now.st.st_ino != r->st.st_ino ||
+		     now.st.st_size != r->st.st_size || memcmp(now.head, r->head, HEAD_BYTES)))
+		err = fail(r, -EBUSY, "it was written while it was read: start again");
+	return err ? err : check_finished(r);
 }
 
 /*
@@ -357,7 +374,7 @@ static int check_schema(const struct reader *r)
 			r, -EBADMSG,
 			"its schema is number %lld, and this program knows %d: update cormorant",
 			(long long)version, OFFSETS_SCHEMA_VERSION);
-	if (!err && version < 1)
+	if (!err && version < OFFSETS_SCHEMA_OLDEST)
 		return fail_damaged(r, "it has no schema version");
 	if (!err)
 		err = one_number(r, tables_sql, &tables);
@@ -373,27 +390,33 @@ static void copy_text(sqlite3_stmt *stmt, int column, char *out, size_t size)
 	snprintf(out, size, "%s", text ? (const char *)text : "");
 }
 
+#define ROW                                                                                        \
+	"SELECT layout_id, distro, source, package, package_sha256, built_at, source_verified "    \
+	"FROM kernel WHERE "
+
 /* Ways to find a kernel, best first. A row with another build-id is another kernel. */
 static const struct way {
 	const char *name, *sql;
-	bool by_build_id;
+	bool needs_build_id, needs_version, only_one;
 } ways[] = {
-	{"build_id",
-	 "SELECT layout_id, distro, source, package, built_at FROM kernel "
-	 "WHERE build_id = ?1 LIMIT 64",
-	 true},
+	{"build_id", ROW "build_id = ?1 LIMIT 64", true, false, false},
 	{"version",
-	 "SELECT layout_id, distro, source, package, built_at FROM kernel "
-	 "WHERE release = ?3 AND version = ?4 AND arch = ?2 AND (build_id IS NULL OR ?1 = '') "
-	 "LIMIT 64",
-	 false},
+	 ROW "release = ?3 AND version = ?4 AND arch = ?2 AND (build_id IS NULL OR ?1 = '') "
+	     "LIMIT 64",
+	 false, true, false},
+	/* Whatever else bears the release says that there is more than one such kernel. */
+	{"release",
+	 ROW "release = ?3 AND arch = ?2 AND NOT EXISTS (SELECT 1 FROM kernel o WHERE "
+	     "o.release = ?3 AND o.arch = ?2 AND (o.build_id IS NOT NULL OR o.version IS NOT "
+	     "NULL)) LIMIT 64",
+	 false, false, true},
 };
 
 static bool way_open(const struct way *way, const struct kernel_identity *identity)
 {
-	if (way->by_build_id)
+	if (way->needs_build_id)
 		return *identity->build_id;
-	return *identity->arch && *identity->release && *identity->version;
+	return *identity->arch && *identity->release && (*identity->version || !way->needs_version);
 }
 
 static int bind_identity(sqlite3_stmt *stmt, const struct kernel_identity *identity)
@@ -422,7 +445,9 @@ static int take_row(const struct reader *r, sqlite3_stmt *stmt, bool first, sqli
 	copy_text(stmt, 1, provenance->distro, sizeof(provenance->distro));
 	copy_text(stmt, 2, provenance->source, sizeof(provenance->source));
 	copy_text(stmt, 3, provenance->package, sizeof(provenance->package));
-	copy_text(stmt, 4, provenance->built_at, sizeof(provenance->built_at));
+	copy_text(stmt, 4, provenance->package_sha256, sizeof(provenance->package_sha256));
+	copy_text(stmt, 5, provenance->built_at, sizeof(provenance->built_at));
+	provenance->source_verified = sqlite3_column_int(stmt, 6) == 1;
 	return 0;
 }
 
@@ -444,6 +469,12 @@ static int try_way(const struct reader *r, const struct way *way,
 	if (!err && rc != SQLITE_DONE)
 		err = fail_sqlite(r, rc);
 	sqlite3_finalize(stmt);
+	if (!err && way->only_one && rows > 1)
+		err = fail(
+			r, -ENOENT,
+			"%d rows bear this kernel's release (%s %s), and none says which build it "
+			"is of: add one with `offsets-builder add --build-id`",
+			rows, identity->arch, identity->release);
 	return err ? err : rows;
 }
 
@@ -461,11 +492,12 @@ static int find_kernel(const struct reader *r, const struct kernel_identity *ide
 		if (rows)
 			return rows < 0 ? rows : 0;
 	}
-	return fail(r, -ENOENT,
-		    "no row for this kernel (%s %s %s, build-id %s): add its vmlinux with "
-		    "`offsets-builder add`",
-		    identity->arch, identity->release, identity->version,
-		    *identity->build_id ? identity->build_id : "unknown");
+	return fail(
+		r, -ENOENT,
+		"no row for this kernel (%s %s %s, build-id %s): add its vmlinux or its package "
+		"with `offsets-builder add`",
+		identity->arch, identity->release, identity->version,
+		*identity->build_id ? identity->build_id : "unknown");
 }
 
 /* A row's number, -1 if it is none or no size or offset. */
@@ -479,8 +511,12 @@ static long small_number(sqlite3_stmt *stmt, int column)
 	return number < 0 || number > INT32_MAX ? -1 : (long)number;
 }
 
-/* A row without names is passed over, and so is one of something that is not known here. */
-static int take_field(const struct reader *r, sqlite3_stmt *stmt, struct kernel_offsets *offsets)
+/*
+ * A row without names is passed over, and so is one of something that is not known here. One
+ * without numbers says that the kernel lacks it.
+ */
+static int take_field(const struct reader *r, sqlite3_stmt *stmt, struct kernel_offsets *offsets,
+		      bool *seen)
 {
 	const struct offset_field field = {
 		.type = (const char *)sqlite3_column_text(stmt, 0),
@@ -490,22 +526,29 @@ static int take_field(const struct reader *r, sqlite3_stmt *stmt, struct kernel_
 		.bit_shift = small_number(stmt, 4),
 	};
 
-	if (!field.type || !field.member || !offsets_take(offsets, &field))
+	const struct offset_item *item;
+
+	if (!field.type || !field.member)
 		return 0;
-	return fail_damaged(r, "its layout contradicts itself");
+	item = offset_item_named(field.type, field.member);
+	if (item)
+		seen[item - offset_items] = true;
+	return offsets_take(offsets, &field) ? fail_damaged(r, "its layout contradicts itself") : 0;
 }
 
-static int read_layout(const struct reader *r, sqlite3_int64 layout, struct kernel_offsets *offsets)
+static int read_layout(const struct reader *r, sqlite3_int64 layout, struct kernel_offsets *offsets,
+		       struct offsets_provenance *provenance)
 {
 	static const char sql[] = "SELECT struct, member, offset, size, bit_shift "
 				  "FROM layout_field WHERE layout_id = ?1 LIMIT 4096";
+	bool seen[sizeof(struct kernel_offsets) / sizeof(uint16_t)] = {false};
 	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_prepare_v2(r->db, sql, -1, &stmt, NULL), err = 0;
 
 	if (!rc)
 		rc = sqlite3_bind_int64(stmt, 1, layout);
 	while (!rc && !err && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		err = take_field(r, stmt, offsets);
+		err = take_field(r, stmt, offsets, seen);
 		rc = SQLITE_OK;
 	}
 	if (!err && rc != SQLITE_DONE)
@@ -513,12 +556,13 @@ static int read_layout(const struct reader *r, sqlite3_int64 layout, struct kern
 	sqlite3_finalize(stmt);
 	if (!err && offsets_empty(offsets))
 		err = fail_damaged(r, "this kernel's layout is empty");
+	offsets_name_unseen(seen, provenance->not_looked_for, sizeof(provenance->not_looked_for));
 	return err;
 }
 
-int offsets_db_find(const char *path, const struct signature_keys *keys,
-		    const struct kernel_identity *identity, struct kernel_offsets *offsets,
-		    struct offsets_provenance *provenance, char *error, size_t error_size)
+static int find_once(const char *path, const struct signature_keys *keys,
+		     const struct kernel_identity *identity, struct kernel_offsets *offsets,
+		     struct offsets_provenance *provenance, char *error, size_t error_size)
 {
 	struct reader r = {.path = path, .error = error, .error_size = error_size};
 	sqlite3_int64 layout = 0;
@@ -526,8 +570,9 @@ int offsets_db_find(const char *path, const struct signature_keys *keys,
 
 	*provenance = (struct offsets_provenance){0};
 	offsets_clear(offsets);
-	if (!err)
-		err = check_finished(&r);
+	if (err)
+		return err;
+	err = check_finished(&r);
 	if (!err)
 		err = keys ? open_signed(&r, keys, provenance->signed_by) : open_database(&r);
 	if (!err)
@@ -535,9 +580,28 @@ int offsets_db_find(const char *path, const struct signature_keys *keys,
 	if (!err)
 		err = find_kernel(&r, identity, &layout, provenance);
 	if (!err)
-		err = read_layout(&r, layout, offsets);
+		err = read_layout(&r, layout, offsets, provenance);
 	sqlite3_close(r.db);
 	free(r.bytes);
+	/* Whatever was found in a file that was being written; signed bytes are as they were. */
+	if (err != -EBUSY && !keys && check_unchanged(&r))
+		err = -EBUSY;
+	return err;
+}
+
+int offsets_db_find(const char *path, const struct signature_keys *keys,
+		    const struct kernel_identity *identity, struct kernel_offsets *offsets,
+		    struct offsets_provenance *provenance, char *error, size_t error_size)
+{
+	static const struct timespec pause = {.tv_nsec = 10000000};
+	int err;
+
+	for (int i = 0;; i++) {
+		err = find_once(path, keys, identity, offsets, provenance, error, error_size);
+		if (err != -EBUSY || i == BUSY_TRIES)
+			break;
+		nanosleep(&pause, NULL);
+	}
 	if (err) {
 		*provenance = (struct offsets_provenance){0};
 		offsets_clear(offsets);

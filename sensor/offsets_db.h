@@ -24,11 +24,16 @@ void build_id_from_notes(const void *notes, size_t notes_size, char *build_id, s
 
 /* Where a row came from, for the advertisement. */
 struct offsets_provenance {
-	char matched_by[16]; /* "build_id", or "version" for (arch, release, version) */
+	/* "build_id", "version" for (arch, release, version), "release" for (arch, release). */
+	char matched_by[16];
 	char distro[64];
 	char source[256];
 	char package[256];
+	char package_sha256[65]; /* as its signed index states it */
+	bool source_verified;	 /* the whole package was hashed, and agreed */
 	char built_at[32];
+	/* What the kernel was not asked for, since the list of members was shorter; "" is best. */
+	char not_looked_for[256];
 	char signed_by[SIGNATURE_ID_TEXT]; /* the key's id; empty: the signature was not checked */
 	/* Of the offsets service: "new", "confirmed" by it, or "kept" since it can't be asked. */
 	char fetched[16];
@@ -36,12 +41,15 @@ struct offsets_provenance {
 };
 
 /*
- * The row of this kernel: by build-id, else by (arch, release, version). The database is
- * opened read-only; with keys (NULL: none) only if PATH.minisig is a signature of exactly
- * the bytes that are read. Returns 0; -ENOENT if the file or the row is missing, -EBADMSG if
- * the file is no database, is damaged, is foreign, or has a schema newer than this program;
- * what signature_check_beside returns; another negative errno if it can't be read. error gets
- * what failed, why, what to do.
+ * The row of this kernel: by build-id, else by (arch, release, version), else by (arch,
+ * release) if the row says no more and is the only one that bears them. Rows that say
+ * different things of this kernel are none. The database is opened read-only; with keys
+ * (NULL: none) only if PATH.minisig is a signature of exactly the bytes that are read.
+ * Returns 0; -ENOENT if the file or the row is missing; -EBADMSG if the file is no database,
+ * is damaged, is foreign, or has a schema newer than this program; -EBUSY if it is being
+ * written, for a tenth of a second at least, or its writer was stopped half-way; what
+ * signature_check_beside returns; another negative errno if it can't be read. error gets what
+ * failed, why, what to do.
  */
 int offsets_db_find(const char *path, const struct signature_keys *keys,
 		    const struct kernel_identity *identity, struct kernel_offsets *offsets,

@@ -615,6 +615,9 @@ static void put_provenance(struct table *t, const struct loader_report *report)
 	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
 		if (facts[i][0])
 			put(t, "%s%s", i == 3 ? "made " : "", facts[i]);
+	if (row->not_looked_for[0])
+		put(t, "- older than this program's list of members: nothing is known of %s",
+		    row->not_looked_for);
 	if (report->offsets_note[0])
 		put(t, "- %s", report->offsets_note);
 }

@@ -488,6 +488,17 @@ static void a_row_found_by_release_is_degraded(void **state)
 	assert_string_equal(string_at(document, "offsets.source"), "db");
 	assert_string_equal(string_at(document, "offsets.matched_by"), "build_id");
 	assert_string_equal(string_at(document, "offsets.provenance.package"), "linux-image");
+	assert_null(json_at(document, "offsets.provenance.package_sha256"));
+	assert_null(json_at(document, "offsets.provenance.source_verified"));
+	assert_null(json_at(document, "offsets.provenance.not_looked_for"));
+	json_object_put(document);
+	set(c->report.provenance.package_sha256, "aa");
+	set(c->report.provenance.not_looked_for, "cred.uid");
+	c->report.provenance.source_verified = true;
+	document = document_of(c);
+	assert_string_equal(string_at(document, "offsets.provenance.package_sha256"), "aa");
+	assert_string_equal(string_at(document, "offsets.provenance.not_looked_for"), "cred.uid");
+	assert_true(json_object_get_boolean(json_at(document, "offsets.provenance.source_verified")));
 	json_object_put(document);
 	set(c->report.provenance.matched_by, "version");
 	assert_readiness(c, READINESS_READY, 0);
