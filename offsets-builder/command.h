@@ -18,6 +18,7 @@ enum { EXIT_DONE, EXIT_FAILED, EXIT_USAGE };
  */
 int command_add(int argc, char **argv);
 int command_publish(int argc, char **argv);
+int command_crawl(int argc, char **argv);
 int command_diff(int argc, char **argv);
 int command_export(int argc, char **argv);
 int command_import(int argc, char **argv);

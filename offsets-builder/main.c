@@ -15,6 +15,7 @@ static const char usage_text[] =
 	"Makes the database of struct offsets for kernels that show no BTF.\n"
 	"\n"
 	"  add        the kernels that files are of\n"
+	"  crawl      the kernels of a distribution's archive\n"
 	"  merge      what other databases hold\n"
 	"  verify     checks all there is\n"
 	"  stats      counts it\n"
@@ -33,6 +34,7 @@ static const struct command {
 } commands[] = {
 	/* clang-format off */
 	{"add", command_add},
+	{"crawl", command_crawl},
 	{"diff", command_diff},
 	{"export", command_export},
 	{"import", command_import},

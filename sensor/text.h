@@ -74,6 +74,15 @@ static inline void text_char(struct text *t, char c)
 	t->len++;
 }
 
+/* Puts a NUL behind the text that is not part of it. */
+static inline void text_end(struct text *t)
+{
+	char *room = text_room(t, 1);
+
+	if (room)
+		*room = 0;
+}
+
 void text_u64(struct text *t, uint64_t v);
 void text_i64(struct text *t, int64_t v);
 void text_hex64(struct text *t, uint64_t v); /* 16 lower-case digits */

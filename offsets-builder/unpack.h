@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A package index out of its compression: gzip, xz, zstd, bzip2, or none. */
+#ifndef BUILDER_UNPACK_H
+#define BUILDER_UNPACK_H
+
+#include "text.h"
+#include "source.h"
+
+struct unpack;
+
+/* The source of what packed, which outlives it, holds; name is for errors. */
+int unpack_open(const struct text *packed, const char *name, struct unpack **unpack,
+		struct error *error);
+struct source *unpack_source(struct unpack *unpack);
+void unpack_close(struct unpack *unpack);
+
+#endif
