@@ -106,8 +106,7 @@ static int store_crawled(const struct crawl *crawl, const struct crawl_answer *a
 }
 
 /* Only the hash that a signature vouches for is worth a place in the row. */
-static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer,
-			struct error *error)
+static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer, struct error *error)
 {
 	const struct crawl_package *package = answer->package;
 	char source[DB_TEXT_MAX];
