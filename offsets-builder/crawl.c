@@ -124,7 +124,7 @@ static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer, 
 	err = db_add(crawl->db, &kernel, &answer->image.layout, &outcome, error);
 	if (err)
 		return err;
-	answer->job->state = outcome == DB_UNCHANGED ? CRAWL_TWIN : CRAWL_NEW;
+	answer->job->state = outcome == DB_ADDED ? CRAWL_NEW : CRAWL_TWIN;
 	if (outcome == DB_CONFLICT)
 		return set_why(answer->job, CRAWL_FAILED,
 			       "another row of the same kernel has other numbers: see "

@@ -16,7 +16,7 @@ struct crawl_job {
 	enum crawl_state {
 		CRAWL_WAITING,
 		CRAWL_NEW,    /* a kernel that the database did not have */
-		CRAWL_TWIN,   /* a kernel that another package has, too */
+		CRAWL_TWIN,   /* one that it had, from another package or file */
 		CRAWL_KNOWN,  /* read by an earlier run */
 		CRAWL_BARREN, /* no kernel in it, or one without types: so it is for ever */
 		CRAWL_GONE,   /* the index lists it, and its server does not have it */
