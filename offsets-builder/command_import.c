@@ -27,13 +27,15 @@ static int import_one(struct db *db, const char *path, struct error *error)
 }
 
 /* The build shows it when the list of members has grown. */
-static int complain_of_age(struct db *db, struct error *error)
+static int complain_of_age(struct db *db, const char *path, struct error *error)
 {
+	struct error text;
 	struct db_age age;
 	int err = db_age(db, &age, error);
 
 	if (!err && age.kernels) {
-		db_age_text(db, &age, error);
+		db_age_text(&age, &text);
+		error_set(error, 0, "%s is %s", path, text.text);
 		command_complain(error);
 	}
 	return err;
@@ -59,7 +61,7 @@ int command_import(int argc, char **argv)
 			status = EXIT_FAILED;
 		}
 	}
-	if (complain_of_age(db, &error)) {
+	if (complain_of_age(db, line.database, &error)) {
 		command_complain(&error);
 		status = EXIT_FAILED;
 	}

@@ -133,8 +133,8 @@ struct db_age {
 };
 
 int db_age(struct db *db, struct db_age *age, struct error *error);
-/* Says so as an error would. */
-void db_age_text(const struct db *db, const struct db_age *age, struct error *text);
+/* Says so: "older than …: what to do". */
+void db_age_text(const struct db_age *age, struct error *text);
 
 /*
  * Calls fault for everything that is wrong in it: its file, its schema, hashes, layouts that

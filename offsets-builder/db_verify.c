@@ -271,12 +271,12 @@ int db_age(struct db *db, struct db_age *age, struct error *error)
 	return err;
 }
 
-void db_age_text(const struct db *db, const struct db_age *age, struct error *text)
+void db_age_text(const struct db_age *age, struct error *text)
 {
 	error_set(text, 0,
-		  "%s is older than the list of members: of %zu of its %zu kernels nothing is said "
-		  "about %s: read them again with `offsets-builder crawl` or `add`",
-		  db->path, age->kernels, age->of, age->members);
+		  "older than the list of members: of %zu of %zu kernels nothing is said about %s: "
+		  "read them again with `offsets-builder crawl` or `add`",
+		  age->kernels, age->of, age->members);
 }
 
 static int check_age(struct verify *v)
@@ -287,7 +287,7 @@ static int check_age(struct verify *v)
 
 	if (err || !age.kernels)
 		return err;
-	db_age_text(v->db, &age, &text);
+	db_age_text(&age, &text);
 	fault(v, "%s", text.text);
 	return 0;
 }

@@ -5,11 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
-
-enum { CHUNK = 1 << 20 };
 
 struct digest {
 	EVP_MD_CTX *context;
@@ -49,26 +46,4 @@ int digest_end(struct digest *digest, char text[DIGEST_TEXT])
 	EVP_MD_CTX_free(digest->context);
 	free(digest);
 	return ok ? 0 : -EIO;
-}
-
-int digest_file(int fd, char text[DIGEST_TEXT])
-{
-	struct digest *digest = digest_new();
-	char *chunk = malloc(CHUNK);
-	off_t at = 0;
-	ssize_t n = -1;
-	int err = digest && chunk ? 0 : -ENOMEM;
-
-	while (!err && (n = pread(fd, chunk, CHUNK, at)) != 0) {
-		if (n < 0 && errno != EINTR)
-			err = -errno;
-		if (n > 0) {
-			digest_add(digest, chunk, (size_t)n);
-			at += n;
-		}
-	}
-	free(chunk);
-	if (digest && digest_end(digest, text) && !err)
-		err = -EIO;
-	return err;
 }

@@ -15,7 +15,4 @@ void digest_add(struct digest *digest, const void *data, size_t size);
 /* The result; frees the digest. Returns 0 or -EIO. */
 int digest_end(struct digest *digest, char text[DIGEST_TEXT]);
 
-/* Of a whole file, from its start; the file's position is left alone. A negative errno. */
-int digest_file(int fd, char text[DIGEST_TEXT]);
-
 #endif

@@ -117,6 +117,14 @@ static void complain(struct reader *r, size_t at, const char *why)
 	++*r->bad;
 }
 
+static const char *why_not(struct json_tokener *tokener)
+{
+	enum json_tokener_error error = json_tokener_get_error(tokener);
+
+	return error == json_tokener_continue ? "it ends too early" :
+						json_tokener_error_desc(error);
+}
+
 /* The objects of a block, mostly one. */
 static int take_objects(struct reader *r, struct json_tokener *tokener)
 {
@@ -131,7 +139,7 @@ static int take_objects(struct reader *r, struct json_tokener *tokener)
 		object = json_tokener_parse_ex(tokener, r->block.data + at,
 					       (int)(r->block.len - at));
 		if (!object) {
-			complain(r, at, json_tokener_error_desc(json_tokener_get_error(tokener)));
+			complain(r, at, why_not(tokener));
 			return 0;
 		}
 		good = take_entry(object, &entry);

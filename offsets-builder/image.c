@@ -13,6 +13,7 @@
 
 #include "image_reader.h"
 #include "package.h"
+#include "unpacked.h"
 
 /*
  * A .deb is the deepest: its data.tar, the vmlinuz in that, and the vmlinux in the vmlinuz.
@@ -82,6 +83,9 @@ static int read_blob(struct image_reader *reader, const unsigned char *data, siz
 	err = image_read_boot(reader, data, size);
 	if (err != -ENOENT)
 		return err;
+	if (!memcmp(data, "\x89LZO", 4))
+		return image_fail(reader, -EBADMSG,
+				  "it is compressed by lzo, which is not read: give the vmlinux");
 	return image_fail(
 		reader, -EBADMSG,
 		"it is no kernel image, no BTF and no package: give a vmlinux, a vmlinuz, "
@@ -120,10 +124,7 @@ static bool is_kernel_path(const char *path)
 		"boot/vmlinu[xz]-*",	"boot/Image-*", "lib/modules/*/vmlinu[xz]*",
 		"lib/modules/*/Image*", "vmlinu[xz]*",
 	};
-	const char *dot = strrchr(path, '.');
 
-	if (dot && !strcmp(dot, ".btf"))
-		return true;
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (!strncmp(path, prefixes[i], strlen(prefixes[i])))
 			path += strlen(prefixes[i]);
@@ -133,56 +134,92 @@ static bool is_kernel_path(const char *path)
 	return false;
 }
 
+/* BTFHub's RELEASE.btf; in a distribution's package it would be a program's. */
+static bool is_btf_path(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot, ".btf");
+}
+
 static int read_source(struct image_reader *reader, struct source *source);
 
-/* One bare image, compressed or not. What has been hashed first is what lay in the source. */
-static int read_bare(struct image_reader *reader, struct package *package, struct source *source)
+/* One bare image. What has been hashed first is what lay in the source. */
+static int read_bare(struct image_reader *reader, struct unpacked *unpacked, struct source *source)
 {
 	char *sha256 = reader->image.sha256, unused[DIGEST_TEXT];
 	struct held *held = NULL;
 	int err = held_read(source, &held, reader->error);
 
 	if (!err)
-		err = package_digest(package, *sha256 ? unused : sha256, reader->error);
+		err = unpacked_digest(unpacked, *sha256 ? unused : sha256, reader->error);
 	if (!err)
 		err = read_held(reader, held);
 	held_free(held);
 	return err;
 }
 
-static int read_member(struct image_reader *reader, enum package_kind kind, const char *path,
-		       struct source *source)
+static int read_member(struct image_reader *reader, const char *path, struct source *source)
 {
-	if (kind == PACKAGE_DEB)
-		return strncmp(path, "data.tar", 8) ? 0 : read_source(reader, source);
-	if (!is_kernel_path(path))
+	if (!is_kernel_path(path) && (reader->single || !is_btf_path(path)))
 		return 0;
 	reader->image = (struct image){0};
 	snprintf(reader->image.member, sizeof(reader->image.member), "%s", path);
 	return read_source(reader, source);
 }
 
+/* The files of a .deb are a tar archive of its own in it. */
+static int read_deb(struct image_reader *reader, struct package *package)
+{
+	struct source *member;
+	const char *path;
+	int rc;
+
+	while ((rc = package_next(package, &path, &member, reader->error)) > 0)
+		if (!strncmp(path, "data.tar", 8))
+			return read_source(reader, member);
+	return rc < 0 ? rc :
+			image_fail(reader, -EBADMSG,
+				   "it is no Debian package, or is cut off: get it again");
+}
+
 static int read_members(struct image_reader *reader, struct package *package)
 {
-	enum package_kind kind = package_kind(package);
 	struct source *member;
 	const char *path;
 	int rc = 1, err = 0;
 
-	reader->single = reader->single || kind == PACKAGE_DEB || kind == PACKAGE_RPM;
 	while (!err && !reader->enough) {
 		rc = package_next(package, &path, &member, reader->error);
 		if (rc <= 0)
 			return rc;
-		err = kind == PACKAGE_BARE ? read_bare(reader, package, member) :
-					     read_member(reader, kind, path, member);
+		err = read_member(reader, path, member);
 	}
 	return err;
+}
+
+/* A distribution's package has one kernel. */
+static int read_package(struct image_reader *reader, struct unpacked *unpacked,
+			struct package *package)
+{
+	enum package_kind kind = package_kind(package);
+	struct source *member;
+	const char *path;
+	int rc;
+
+	reader->single = reader->single || kind == PACKAGE_AR || unpacked_is_rpm(unpacked);
+	if (kind == PACKAGE_AR)
+		return read_deb(reader, package);
+	if (kind == PACKAGE_TAR)
+		return read_members(reader, package);
+	rc = package_next(package, &path, &member, reader->error);
+	return rc > 0 ? read_bare(reader, unpacked, member) : rc;
 }
 
 static int read_source(struct image_reader *reader, struct source *source)
 {
 	const char *name = reader->name;
+	struct unpacked *unpacked = NULL;
 	struct package *package = NULL;
 	int err;
 
@@ -191,10 +228,13 @@ static int read_source(struct image_reader *reader, struct source *source)
 		return image_fail(reader, -EBADMSG,
 				  "packages lie too deep in each other: unpack the outer ones");
 	reader->depth++;
-	err = package_open(source, &package, reader->error);
+	err = unpacked_open(source, &unpacked, reader->error);
 	if (!err)
-		err = read_members(reader, package);
+		err = package_open(unpacked_source(unpacked), &package, reader->error);
+	if (!err)
+		err = read_package(reader, unpacked, package);
 	package_close(package);
+	unpacked_close(unpacked);
 	reader->depth--;
 	reader->name = name;
 	return err;

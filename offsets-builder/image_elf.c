@@ -14,6 +14,9 @@
 #define EM_LOONGARCH 258
 #endif
 
+/* Kernels have 180 MB of what is read of DWARF. */
+enum { UNPACKED_MAX = 512 << 20 };
+
 /*
  * The file as libelf wants it, in one piece: of its pages only those are there (the others
  * read as zeros and take no memory) that have been filled from held.
@@ -127,9 +130,7 @@ static void elf_image_close(struct elf_image *image)
 
 static int fail_cut(struct image_reader *reader)
 {
-	return image_fail(reader, -EBADMSG,
-			  "it is an ELF file that is cut off or damaged: get it "
-			  "again");
+	return image_fail(reader, -EBADMSG, "it is an ELF file, cut off or damaged: get it again");
 }
 
 static int read_header(struct image_reader *reader, struct elf_image *image, GElf_Ehdr *header)
@@ -214,16 +215,61 @@ static bool fill_dwarf(struct elf_image *image)
 	return true;
 }
 
+/*
+ * libdw unpacks compressed sections by itself, however large they say that they are; what has
+ * not been filled in is no compressed section to it. Returns the bytes of all of them.
+ */
+static uint64_t unpacked_size(const struct elf_image *image)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr header;
+	GElf_Chdr packed;
+	uint64_t size = 0;
+
+	while ((scn = elf_nextscn(image->elf, scn)))
+		if (gelf_getshdr(scn, &header) && header.sh_flags & SHF_COMPRESSED &&
+		    gelf_getchdr(scn, &packed) &&
+		    __builtin_add_overflow(size, packed.ch_size, &size))
+			return UINT64_MAX;
+	return size;
+}
+
+/* The way of binutils before 2.26; libdw would unpack that, too. */
+static bool has_old_packing(const struct elf_image *image)
+{
+	Elf_Scn *scn = NULL;
+	GElf_Shdr header;
+
+	while ((scn = elf_nextscn(image->elf, scn))) {
+		const char *name = gelf_getshdr(scn, &header) ?
+					   elf_strptr(image->elf, image->names, header.sh_name) :
+					   NULL;
+
+		if (name && !strncmp(name, ".zdebug", 7))
+			return true;
+	}
+	return false;
+}
+
 static int read_dwarf(struct image_reader *reader, struct elf_image *image)
 {
 	GElf_Shdr header;
 
+	if (has_old_packing(image))
+		return image_fail(
+			reader, -EBADMSG,
+			"its DWARF is compressed in the old way (.zdebug_info): give a copy "
+			"made by objcopy --decompress-debug-sections");
 	if (!find_section(image, layout_dwarf_sections[0], &header))
 		return image_fail(reader, *reader->image.identity.release ? -ENODATA : -EBADMSG,
 				  "it has neither BTF nor DWARF: give the vmlinux of its -dbg "
 				  "package");
 	if (!fill_dwarf(image))
 		return fail_cut(reader);
+	if (unpacked_size(image) > UNPACKED_MAX)
+		return image_fail(reader, -EBADMSG,
+				  "its DWARF has more than %d MB, as no kernel: give a vmlinux",
+				  UNPACKED_MAX >> 20);
 	reader->image.types = IMAGE_DWARF;
 	return layout_from_dwarf(image->elf, reader->name, &reader->image.layout, reader->error);
 }

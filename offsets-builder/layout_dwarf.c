@@ -104,7 +104,7 @@ static bool array_size(Dwarf_Die *array, uint64_t *size, int depth)
 
 static bool size_of(Dwarf_Die *type, uint64_t *size, int depth)
 {
-	uint8_t address;
+	uint8_t address = 0;
 
 	switch (dwarf_tag(type)) {
 	case DW_TAG_array_type: return array_size(type, size, depth);

@@ -3,14 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <json-c/json.h>
 
 #include "cormorant/offsets_schema.h"
 #include "db_sql.h"
 #include "digest.h"
+#include "jsonl.h"
 
 enum { ROW_VERSION = 1, LIST_VERSION = 1, INDEX_VERSION = 1, NAME_BYTES = 192 };
 
@@ -19,44 +17,16 @@ struct publication {
 	const struct sign_key *key;
 	struct tree *tree;
 	struct publish_counts *counts;
-	struct json_object *lists; /* of each arch its kernels */
-	struct json_object *index;
+	char arch[16];	   /* whose kernels come: they are in order */
+	struct text list;  /* of them, as JSON objects */
+	size_t listed;	   /* how many */
+	struct text lists; /* the lists that are written, as the index names them */
 	struct error *error;
 };
-
-/* ------------------------------------------------------------------------- json */
 
 static int fail_memory(struct error *error)
 {
 	return error_set(error, -ENOMEM, "cannot publish: no memory: free some");
-}
-
-/* Takes value, whatever comes of it. */
-static int put(struct json_object *object, const char *key, struct json_object *value)
-{
-	if (object && value && !json_object_object_add(object, key, value))
-		return 0;
-	json_object_put(value);
-	return -ENOMEM;
-}
-
-static int append(struct json_object *list, struct json_object *value)
-{
-	if (list && value && !json_object_array_add(list, value))
-		return 0;
-	json_object_put(value);
-	return -ENOMEM;
-}
-
-/* What is not known is left out. */
-static int put_text(struct json_object *object, const char *key, const char *text)
-{
-	return text && *text ? put(object, key, json_object_new_string(text)) : 0;
-}
-
-static int put_int(struct json_object *object, const char *key, int64_t number)
-{
-	return put(object, key, json_object_new_int64(number));
 }
 
 /* ------------------------------------------------------------------------- files */
@@ -83,6 +53,16 @@ static int put_file(const struct publication *p, const char *name, const void *b
 	return err;
 }
 
+/* The same of a document, which is freed. */
+static int put_document(const struct publication *p, const char *name, struct text *document)
+{
+	int err = document->failed ? fail_memory(p->error) :
+				     put_file(p, name, document->data, document->len);
+
+	text_free(document);
+	return err;
+}
+
 static int hash(const struct publication *p, const void *bytes, size_t size,
 		char sha256[DIGEST_TEXT])
 {
@@ -94,117 +74,78 @@ static int hash(const struct publication *p, const void *bytes, size_t size,
 	return digest_end(digest, sha256) ? fail_memory(p->error) : 0;
 }
 
-/* A document in one line, and its hash. text is for text_free, also after an error. */
-static int render(const struct publication *p, struct json_object *document, struct text *text,
-		  char sha256[DIGEST_TEXT])
-{
-	int flags = JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE;
-	const char *json = json_object_to_json_string_ext(document, flags);
+/* -------------------------------------------------------------------------- lists */
 
-	text_format(text, "%s\n", json ? json : "");
-	if (!json || text->failed)
+/* Of the kernels of one arch, named by its contents. */
+static int end_list(struct publication *p)
+{
+	struct text document = {0};
+	char name[NAME_BYTES], sha256[DIGEST_TEXT];
+	int err;
+
+	if (!p->listed)
+		return 0;
+	text_format(&document, "{\"list_version\":%d,\"arch\":\"%s\",\"kernels\":[", LIST_VERSION,
+		    p->arch);
+	text_bytes(&document, p->list.data, p->list.len);
+	text_str(&document, "]}\n");
+	if (document.failed || p->list.failed) {
+		text_free(&document);
 		return fail_memory(p->error);
-	return hash(p, text->data, text->len, sha256);
-}
-
-/* -------------------------------------------------------------------------- rows */
-
-static int put_kernel(struct json_object *row, const struct kernel_identity *identity)
-{
-	struct json_object *kernel = json_object_new_object();
-
-	if (put_text(kernel, "build_id", identity->build_id) ||
-	    put_text(kernel, "arch", identity->arch) ||
-	    put_text(kernel, "release", identity->release) ||
-	    put_text(kernel, "version", identity->version)) {
-		json_object_put(kernel);
-		return -ENOMEM;
 	}
-	return put(row, "kernel", kernel);
+	err = hash(p, document.data, document.len, sha256);
+	snprintf(name, sizeof(name), "kernels-%s-%s.json", p->arch, sha256);
+	text_format(&p->lists, "%s\"%s\":{\"file\":\"%s\",\"sha256\":\"%s\",\"count\":%zu}",
+		    p->lists.len ? "," : "", p->arch, name, sha256, p->listed);
+	if (err)
+		text_free(&document);
+	else
+		err = put_document(p, name, &document);
+	text_clear(&p->list);
+	p->listed = 0;
+	return err;
 }
 
-static int put_provenance(struct json_object *row, const struct db_row *from)
+/* What jsonl writes is an object of one member; this is that member, or its value alone. */
+static struct slice inside(const struct text *line, size_t name)
 {
-	const struct db_kernel *kernel = &from->kernel;
-	struct json_object *provenance = json_object_new_object();
-
-	if (put_text(provenance, "distro", kernel->distro) ||
-	    put_text(provenance, "source", kernel->source) ||
-	    put_text(provenance, "package", kernel->package) ||
-	    put_text(provenance, "sha256", kernel->sha256) ||
-	    put_text(provenance, "package_sha256", kernel->package_sha256) ||
-	    put(provenance, "source_verified", json_object_new_boolean(kernel->source_verified)) ||
-	    put_text(provenance, "built_at", from->built_at)) {
-		json_object_put(provenance);
-		return -ENOMEM;
-	}
-	return put(row, "provenance", provenance);
+	return (struct slice){line->data + 1 + name, line->len - 2 - name};
 }
 
-static struct json_object *field_of(const struct layout_field *field)
+static void list_kernel(struct publication *p, const struct text *kernel)
 {
-	struct json_object *list = json_object_new_array();
+	struct slice value = inside(kernel, strlen("\"kernel\":"));
 
-	if (append(list, json_object_new_string(field->type)) ||
-	    append(list, json_object_new_string(field->member)) ||
-	    append(list, json_object_new_int64(field->offset)) ||
-	    append(list, json_object_new_int64(field->size)) ||
-	    append(list, json_object_new_int64(field->bit_shift))) {
-		json_object_put(list);
-		return NULL;
-	}
-	return list;
+	if (p->listed++)
+		text_char(&p->list, ',');
+	text_bytes(&p->list, value.data, value.len);
 }
 
-static struct json_object *absent_of(const struct layout_name *name)
-{
-	struct json_object *list = json_object_new_array();
+/* --------------------------------------------------------------------------- rows */
 
-	if (append(list, json_object_new_string(name->type)) ||
-	    append(list, json_object_new_string(name->member))) {
-		json_object_put(list);
-		return NULL;
-	}
-	return list;
-}
-
-static int put_layout(struct json_object *row, const struct layout *layout)
-{
-	struct json_object *object = json_object_new_object();
-	struct json_object *fields = json_object_new_array(), *absent = json_object_new_array();
-	int err = 0;
-
-	for (size_t i = 0; !err && i < layout->count; i++)
-		err = append(fields, field_of(&layout->fields[i]));
-	for (size_t i = 0; !err && i < layout->absent_count; i++)
-		err = append(absent, absent_of(&layout->absent[i]));
-	if (!err)
-		err = put_text(object, "sha256", layout->sha256);
-	err |= put(object, "fields", fields);
-	err |= put(object, "absent", absent);
-	return put(row, "layout", object) | err;
-}
-
-/* An entry of the list of an arch's kernels. */
-static int list_row(const struct publication *p, const struct db_row *row, const char *sha256)
+static int put_row(struct publication *p, const struct db_row *row)
 {
 	const struct kernel_identity *identity = &row->kernel.identity;
-	struct json_object *list = NULL, *entry = json_object_new_object();
-	int err = 0;
+	struct text kernel = {0}, layout = {0}, document = {0};
+	char name[NAME_BYTES];
+	int err = -ENOMEM;
 
-	if (!json_object_object_get_ex(p->lists, identity->arch, &list)) {
-		list = json_object_new_array();
-		err = put(p->lists, identity->arch, list);
+	jsonl_put_kernel(&kernel, row);
+	jsonl_put_layout(&layout, row->layout);
+	if (!kernel.failed && !layout.failed) {
+		struct slice first = inside(&kernel, 0), second = inside(&layout, 0);
+
+		list_kernel(p, &kernel);
+		text_format(&document, "{\"row_version\":%d,%.*s,%.*s}\n", ROW_VERSION,
+			    (int)first.len, first.data, (int)second.len, second.data);
+		snprintf(name, sizeof(name), "%s/%s.json", identity->arch, identity->build_id);
+		err = put_document(p, name, &document);
+	} else {
+		fail_memory(p->error);
 	}
-	if (err || put_text(entry, "build_id", identity->build_id) ||
-	    put_text(entry, "release", identity->release) ||
-	    put_text(entry, "version", identity->version) ||
-	    put_text(entry, "distro", row->kernel.distro) ||
-	    put_text(entry, "package", row->kernel.package) || put_text(entry, "sha256", sha256)) {
-		json_object_put(entry);
-		return -ENOMEM;
-	}
-	return append(list, entry);
+	text_free(&kernel);
+	text_free(&layout);
+	return err;
 }
 
 /* It becomes part of a path. */
@@ -213,52 +154,33 @@ static bool is_name(const char *text)
 	return *text && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(text);
 }
 
-static struct json_object *document_of(const struct db_row *row)
-{
-	struct json_object *document = json_object_new_object();
-
-	if (put_int(document, "row_version", ROW_VERSION) ||
-	    put_kernel(document, &row->kernel.identity) || put_provenance(document, row) ||
-	    put_layout(document, row->layout)) {
-		json_object_put(document);
-		return NULL;
-	}
-	return document;
-}
-
 static int publish_row(void *arg, const struct db_row *row, struct error *error)
 {
-	const struct publication *p = arg;
+	struct publication *p = arg;
 	const struct kernel_identity *identity = &row->kernel.identity;
-	struct json_object *document;
-	struct text text = {0};
-	char name[NAME_BYTES], sha256[DIGEST_TEXT];
-	int err;
+	int err = 0;
 
+	(void)error; /* is p's */
 	if (!is_name(identity->build_id) || !is_name(identity->arch) || row->conflict) {
 		p->counts->conflicts += row->conflict;
 		p->counts->nameless += !row->conflict;
 		return 0;
 	}
-	snprintf(name, sizeof(name), "%s/%s.json", identity->arch, identity->build_id);
-	document = document_of(row);
-	err = document ? render(p, document, &text, sha256) : fail_memory(error);
+	if (strcmp(p->arch, identity->arch)) {
+		err = end_list(p);
+		memcpy(p->arch, identity->arch, sizeof(p->arch));
+	}
 	if (!err)
-		err = put_file(p, name, text.data, text.len);
-	if (!err && list_row(p, row, sha256))
-		err = fail_memory(error);
-	text_free(&text);
-	json_object_put(document);
+		err = put_row(p, row);
 	p->counts->kernels += !err;
 	return err;
 }
 
-/* -------------------------------------------------------------- what lists them all */
+/* ---------------------------------------------------------------- what names them all */
 
 /* The whole database, byte for byte. */
-static int publish_database(const struct publication *p)
+static int publish_database(const struct publication *p, struct text *index)
 {
-	struct json_object *object = json_object_new_object();
 	char name[NAME_BYTES], sha256[DIGEST_TEXT];
 	sqlite3_int64 size = 0;
 	unsigned char *bytes = sqlite3_serialize(p->db->sqlite, "main", &size, 0);
@@ -268,66 +190,15 @@ static int publish_database(const struct publication *p)
 		snprintf(name, sizeof(name), "offsets-%s.db", sha256);
 		err = put_file(p, name, bytes, (size_t)size);
 	}
-	if (!err && (put_text(object, "file", name) || put_text(object, "sha256", sha256) ||
-		     put_int(object, "size", size)))
-		err = fail_memory(p->error);
+	if (!err)
+		text_format(index, "\"database\":{\"file\":\"%s\",\"sha256\":\"%s\",\"size\":%lld}",
+			    name, sha256, (long long)size);
 	sqlite3_free(bytes);
-	if (put(p->index, "database", object) && !err)
-		err = fail_memory(p->error);
-	return err;
-}
-
-static struct json_object *list_of(const char *arch, struct json_object *kernels)
-{
-	struct json_object *list = json_object_new_object();
-
-	if (put_int(list, "list_version", LIST_VERSION) || put_text(list, "arch", arch) ||
-	    put(list, "kernels", json_object_get(kernels))) {
-		json_object_put(list);
-		return NULL;
-	}
-	return list;
-}
-
-static int publish_list(const struct publication *p, const char *arch, struct json_object *kernels,
-			struct json_object *lists)
-{
-	struct json_object *list = list_of(arch, kernels), *entry = json_object_new_object();
-	struct text text = {0};
-	char name[NAME_BYTES], sha256[DIGEST_TEXT];
-	int err = list ? render(p, list, &text, sha256) : fail_memory(p->error);
-
-	if (!err) {
-		snprintf(name, sizeof(name), "kernels-%s-%s.json", arch, sha256);
-		err = put_file(p, name, text.data, text.len);
-	}
-	if (!err && (put_text(entry, "file", name) || put_text(entry, "sha256", sha256) ||
-		     put_int(entry, "count", (int64_t)json_object_array_length(kernels))))
-		err = fail_memory(p->error);
-	text_free(&text);
-	json_object_put(list);
-	if (put(lists, arch, entry) && !err)
-		err = fail_memory(p->error);
-	return err;
-}
-
-static int publish_lists(const struct publication *p)
-{
-	struct json_object *lists = json_object_new_object();
-	int err = 0;
-
-	json_object_object_foreach(p->lists, arch, kernels)
-	{
-		if (!err)
-			err = publish_list(p, arch, kernels, lists);
-	}
-	if (put(p->index, "kernels", lists) && !err)
-		err = fail_memory(p->error);
 	return err;
 }
 
 /* The database's own word of when and with what it was made; nothing here knows the time. */
-static int put_meta(const struct publication *p)
+static int put_meta(const struct publication *p, struct text *index)
 {
 	sqlite3_stmt *stmt;
 	int err = db_query(p->db, p->error, &stmt,
@@ -335,44 +206,45 @@ static int put_meta(const struct publication *p)
 			   "ORDER BY key",
 			   "");
 
-	while (!err && (err = db_step(p->db, stmt, p->error)) == 1)
-		err = put_text(p->index, db_text(stmt, 0), db_text(stmt, 1)) ?
-			      fail_memory(p->error) :
-			      0;
+	while (!err && (err = db_step(p->db, stmt, p->error)) == 1) {
+		text_json_string(index, slice_of(db_text(stmt, 0)));
+		text_char(index, ':');
+		text_json_string(index, slice_of(db_text(stmt, 1)));
+		text_char(index, ',');
+		err = 0;
+	}
 	sqlite3_finalize(stmt);
 	return err;
 }
 
-static int publish_index(const struct publication *p)
+static int publish_index(struct publication *p)
 {
-	struct text text = {0};
-	char sha256[DIGEST_TEXT];
-	int err = render(p, p->index, &text, sha256);
+	struct text index = {0};
+	int err;
 
+	text_format(&index, "{\"index_version\":%d,\"schema_version\":%d,", INDEX_VERSION,
+		    OFFSETS_SCHEMA_VERSION);
+	err = put_meta(p, &index);
 	if (!err)
-		err = put_file(p, "index.json", text.data, text.len);
-	text_free(&text);
+		err = publish_database(p, &index);
+	text_str(&index, ",\"kernels\":{");
+	text_bytes(&index, p->lists.data, p->lists.len);
+	text_str(&index, "}}\n");
+	/* What the index names is there before it is. */
+	if (!err)
+		err = p->lists.failed ? fail_memory(p->error) : tree_sync(p->tree, p->error);
+	if (!err)
+		return put_document(p, "index.json", &index);
+	text_free(&index);
 	return err;
 }
 
-static int publish_all(const struct publication *p)
+static int publish_all(struct publication *p)
 {
-	int err = put_int(p->index, "index_version", INDEX_VERSION) ||
-				  put_int(p->index, "schema_version", OFFSETS_SCHEMA_VERSION) ?
-			  fail_memory(p->error) :
-			  0;
+	int err = db_each_kernel(p->db, publish_row, p, p->error);
 
 	if (!err)
-		err = put_meta(p);
-	if (!err)
-		err = db_each_kernel(p->db, publish_row, (void *)p, p->error);
-	if (!err)
-		err = publish_database(p);
-	if (!err)
-		err = publish_lists(p);
-	/* What the index names is there before it is. */
-	if (!err)
-		err = tree_sync(p->tree, p->error);
+		err = end_list(p);
 	if (!err)
 		err = publish_index(p);
 	return err ? err : tree_sweep(p->tree, p->error);
@@ -382,23 +254,14 @@ int publish(struct db *db, const struct sign_key *key, struct tree *tree,
 	    struct publish_counts *counts, struct error *error)
 {
 	struct publication p = {
-		.db = db,
-		.key = key,
-		.tree = tree,
-		.counts = counts,
-		.lists = json_object_new_object(),
-		.index = json_object_new_object(),
-		.error = error,
-	};
-	int err = p.lists && p.index ? 0 : fail_memory(error);
+		.db = db, .key = key, .tree = tree, .counts = counts, .error = error};
+	/* All that is read is of one moment. */
+	int err = db_run(db, error, NULL, "BEGIN", "");
 
 	*counts = (struct publish_counts){0};
-	/* All that is read is of one moment. */
-	if (!err)
-		err = db_run(db, error, NULL, "BEGIN", "");
 	if (!err)
 		err = db_end(db, publish_all(&p), error);
-	json_object_put(p.lists);
-	json_object_put(p.index);
+	text_free(&p.list);
+	text_free(&p.lists);
 	return err;
 }

@@ -390,9 +390,19 @@ static int start(struct fetch_file *files, size_t count, struct curl_blob *ca, i
 	return err;
 }
 
+/* Its number stays its own until it has been waited for, whoever may have SIGCHLD ignored. */
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static int run_child(struct fetch_file *files, size_t count, struct curl_blob *ca, int timeout_ms,
 		     char *error, size_t error_size)
 {
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
+	struct sigaction before;
 	size_t max = 1, size = 0;
 	int64_t deadline = now_ms() + timeout_ms;
 	int fd = -1, err;
@@ -404,14 +414,13 @@ static int run_child(struct fetch_file *files, size_t count, struct curl_blob *c
 	bytes = malloc(max);
 	if (!bytes)
 		return -ENOMEM;
+	sigaction(SIGCHLD, &plain, &before);
 	err = start(files, count, ca, deadline - GRACE_MS, &child, &fd);
 	if (!err)
 		err = receive(fd, bytes, max, &size, deadline);
-	if (child > 0) {
-		kill(child, SIGKILL);
-		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (child > 0)
+		end_child(child);
+	sigaction(SIGCHLD, &before, NULL);
 	if (!err)
 		err = take_replies(bytes, size, files, count, error, error_size);
 	if (fd >= 0)

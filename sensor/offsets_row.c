@@ -8,13 +8,12 @@
 
 #include <json-c/json.h>
 
-enum {
-	/* {layout: {fields: [[…]]}} */
-	DEPTH_MAX = 6,
-	FIELDS_MAX = 4096,
-};
+/* {"layout":{"fields":{"task_struct":{"tgid":[… */
+enum { DEPTH_MAX = 6 };
 
 struct reader {
+	struct kernel_offsets *offsets;
+	bool seen[sizeof(struct kernel_offsets) / sizeof(uint16_t)]; /* what was looked for */
 	char *error;
 	size_t error_size;
 };
@@ -98,53 +97,104 @@ static int check_kernel(const struct reader *r, struct json_object *row,
 		    "it is another kernel's row: whoever serves it has mixed files up, or lies");
 }
 
-/* ["task_struct", "tgid", 2500, 4, 0] */
-static int take_field(const struct reader *r, struct json_object *row,
-		      struct kernel_offsets *offsets)
+static void mark_seen(struct reader *r, const char *type, const char *name)
 {
-	struct offset_field field = {0};
-	int64_t *const numbers[] = {&field.offset, &field.size, &field.bit_shift};
+	const struct offset_item *item = offset_item_named(type, name);
 
-	if (!json_object_is_type(row, json_type_array) || json_object_array_length(row) != 5)
+	if (item)
+		r->seen[item - offset_items] = true;
+}
+
+/* "tgid":[2500,4], and of a bit field its shift. */
+static int take_field(struct reader *r, const char *type, const char *name,
+		      struct json_object *numbers)
+{
+	struct offset_field field = {.type = type, .member = name};
+	int64_t *const to[] = {&field.offset, &field.size, &field.bit_shift};
+	size_t count = json_object_is_type(numbers, json_type_array) ?
+			       json_object_array_length(numbers) :
+			       0;
+
+	if (count < 2 || count > 3)
 		return fail_malformed(r, "a field of it is none");
-	field.type = text_of(json_object_array_get_idx(row, 0));
-	field.member = text_of(json_object_array_get_idx(row, 1));
-	for (size_t i = 0; i < 3; i++) {
-		struct json_object *number = json_object_array_get_idx(row, 2 + i);
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *number = json_object_array_get_idx(numbers, i);
 
 		if (!json_object_is_type(number, json_type_int))
 			return fail_malformed(r, "a field of it has no numbers");
-		*numbers[i] = json_object_get_int64(number);
+		*to[i] = json_object_get_int64(number);
 	}
-	if (!field.type || !field.member)
-		return fail_malformed(r, "a field of it has no name");
-	return offsets_take(offsets, &field) ? fail_malformed(r, "it contradicts itself") : 0;
+	mark_seen(r, type, name);
+	return offsets_take(r->offsets, &field) ? fail_malformed(r, "it contradicts itself") : 0;
 }
 
-static int take_layout(const struct reader *r, struct json_object *row,
-		       struct kernel_offsets *offsets)
+/* "task_struct":{"tgid":[2500,4], …} */
+static int take_struct(struct reader *r, const char *type, struct json_object *members)
 {
-	struct json_object *layout = member(row, "layout", json_type_object);
-	struct json_object *fields = member(layout, "fields", json_type_array);
-	size_t count = fields ? json_object_array_length(fields) : 0;
-	int err = count > FIELDS_MAX ? fail_malformed(r, "it has too many fields") : 0;
+	int err = 0;
 
-	for (size_t i = 0; !err && i < count; i++)
-		err = take_field(r, json_object_array_get_idx(fields, i), offsets);
-	if (!err && offsets_empty(offsets))
-		err = fail_malformed(r, "it has no offsets");
+	if (!json_object_is_type(members, json_type_object))
+		return fail_malformed(r, "a struct of it is none");
+	json_object_object_foreach(members, name, numbers)
+	{
+		if (!err)
+			err = take_field(r, type, name, numbers);
+	}
 	return err;
 }
 
-static void take_provenance(struct json_object *row, struct offsets_provenance *provenance)
+/* "task_struct":["audit", …]: what the kernel was found to lack. */
+static void take_absent(struct reader *r, struct json_object *absent)
 {
-	struct json_object *object = member(row, "provenance", json_type_object);
+	if (!absent)
+		return;
+	json_object_object_foreach(absent, type, names)
+	{
+		if (!json_object_is_type(names, json_type_array))
+			continue;
+		for (size_t i = 0; i < json_object_array_length(names); i++) {
+			const char *name = text_of(json_object_array_get_idx(names, i));
+
+			if (name)
+				mark_seen(r, type, name);
+		}
+	}
+}
+
+static int take_layout(struct reader *r, struct json_object *row)
+{
+	struct json_object *layout = member(row, "layout", json_type_object);
+	struct json_object *fields = member(layout, "fields", json_type_object);
+	int err = fields ? 0 : fail_malformed(r, "it has no offsets");
+
+	if (err)
+		return err;
+	json_object_object_foreach(fields, type, members)
+	{
+		if (!err)
+			err = take_struct(r, type, members);
+	}
+	if (!err && offsets_empty(r->offsets))
+		err = fail_malformed(r, "it has no offsets that are known here");
+	take_absent(r, member(layout, "absent", json_type_object));
+	return err;
+}
+
+static void take_provenance(const struct reader *r, struct json_object *row,
+			    struct offsets_provenance *provenance)
+{
+	struct json_object *object = member(row, "kernel", json_type_object);
 
 	snprintf(provenance->matched_by, sizeof(provenance->matched_by), "build_id");
 	copy_text(object, "distro", provenance->distro, sizeof(provenance->distro));
 	copy_text(object, "source", provenance->source, sizeof(provenance->source));
 	copy_text(object, "package", provenance->package, sizeof(provenance->package));
-	copy_text(object, "built_at", provenance->built_at, sizeof(provenance->built_at));
+	copy_text(object, "package_sha256", provenance->package_sha256,
+		  sizeof(provenance->package_sha256));
+	provenance->source_verified =
+		json_object_get_boolean(member(object, "source_verified", json_type_boolean));
+	offsets_name_unseen(r->seen, provenance->not_looked_for,
+			    sizeof(provenance->not_looked_for));
 }
 
 /* NULL if the bytes are not exactly one JSON value; newlines may follow it. */
@@ -173,7 +223,7 @@ int offsets_row_parse(const char *json, size_t size, const struct kernel_identit
 		      struct kernel_offsets *offsets, struct offsets_provenance *provenance,
 		      char *error, size_t error_size)
 {
-	const struct reader r = {.error = error, .error_size = error_size};
+	struct reader r = {.offsets = offsets, .error = error, .error_size = error_size};
 	struct json_object *row = parse(json, size);
 	int err = row ? check_version(&r, row) : fail_malformed(&r, "it is not JSON");
 
@@ -182,9 +232,9 @@ int offsets_row_parse(const char *json, size_t size, const struct kernel_identit
 	if (!err)
 		err = check_kernel(&r, row, identity);
 	if (!err)
-		err = take_layout(&r, row, offsets);
+		err = take_layout(&r, row);
 	if (!err)
-		take_provenance(row, provenance);
+		take_provenance(&r, row, provenance);
 	else
 		offsets_clear(offsets);
 	json_object_put(row);

@@ -1,31 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "minisign.h"
 
+#include <setjmp.h>
 #include <spawn.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
 
 extern char **environ;
 
-/* Quietly; the exit status. */
-static int run(const char *const *argv)
+/* Quietly, with a line on stdin if it is not NULL; the exit status. */
+static int run_with(const char *line, const char *const *argv)
 {
 	posix_spawn_file_actions_t actions;
-	int status;
+	int status, ends[2];
 	pid_t pid;
 
+	assert_int_equal(pipe(ends), 0);
+	if (line)
+		assert_true(dprintf(ends[1], "%s\n", line) > 0);
 	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", 0, 0);
+	posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
+	posix_spawn_file_actions_addclose(&actions, ends[0]);
+	posix_spawn_file_actions_addclose(&actions, ends[1]);
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0);
 	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0);
 	assert_int_equal(posix_spawnp(&pid, argv[0], &actions, NULL, (char *const *)argv, environ),
 			 0);
 	posix_spawn_file_actions_destroy(&actions);
+	close(ends[0]);
+	close(ends[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
+}
+
+static int run(const char *const *argv)
+{
+	return run_with(NULL, argv);
 }
 
 void file_write(const char *path, const void *bytes, size_t n)
@@ -75,6 +93,13 @@ void minisign_sign(const struct minisign_key *key, const char *path, bool legacy
 		run((const char *const[]){"minisign", legacy ? "-Sl" : "-S", "-s", key->secret,
 					  "-t", "a trusted comment", "-m", path, NULL}),
 		0);
+}
+
+void minisign_sign_with(const char *secret, const char *password, const char *path)
+{
+	assert_int_equal(run_with(password, (const char *const[]){"minisign", "-S", "-s", secret,
+								  "-m", path, NULL}),
+			 0);
 }
 
 bool minisign_accepts(const struct minisign_key *key, const char *path)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For the unit tests: key pairs and signatures made by the program `minisign`. */
+/* For the tests of both programs: key pairs and signatures made by the program `minisign`. */
 #ifndef CORMORANT_TESTS_MINISIGN_H
 #define CORMORANT_TESTS_MINISIGN_H
 
 #include <stdbool.h>
-
-#include "builder.h"
+#include <stddef.h>
 
 /* A key pair without a password. */
 struct minisign_key {
@@ -16,6 +15,9 @@ struct minisign_key {
 
 /* Makes a key pair in directory. */
 struct minisign_key minisign_make(const char *directory, const char *name);
+
+/* The same with a secret key of the caller's; the public one is key's. password may be NULL. */
+void minisign_sign_with(const char *secret, const char *password, const char *path);
 
 /* Signs path: path.minisig. legacy: the bytes themselves, not their hash. */
 void minisign_sign(const struct minisign_key *key, const char *path, bool legacy);
