@@ -74,8 +74,7 @@ static bool is_home(const struct target *target, const char *suite)
 	return !strcmp(target->label, security ? "Debian-Security" : "Debian");
 }
 
-static int take_named(char *text, const char *name, struct apt_suites *suites,
-		      struct error *error)
+static int take_named(char *text, const char *name, struct apt_suites *suites, struct error *error)
 {
 	struct target target;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -203,7 +203,9 @@ static unsigned int default_jobs(void)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return cpus < 1 ? 2 : cpus + 1 > JOBS_DEFAULT_MAX ? JOBS_DEFAULT_MAX : (unsigned int)cpus + 1;
+	return cpus < 1			   ? 2 :
+	       cpus + 1 > JOBS_DEFAULT_MAX ? JOBS_DEFAULT_MAX :
+					     (unsigned int)cpus + 1;
 }
 
 static int list_packages(const struct command_options *options, struct http_totals *totals,

@@ -106,8 +106,7 @@ static int store_crawled(const struct crawl *crawl, const struct crawl_answer *a
 }
 
 /* Only the hash that a signature vouches for is worth a place in the row. */
-static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer,
-			struct error *error)
+static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer, struct error *error)
 {
 	const struct crawl_package *package = answer->package;
 	char source[DB_TEXT_MAX];
@@ -125,7 +124,7 @@ static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer,
 	err = db_add(crawl->db, &kernel, &answer->image.layout, &outcome, error);
 	if (err)
 		return err;
-	answer->job->state = outcome == DB_UNCHANGED ? CRAWL_TWIN : CRAWL_NEW;
+	answer->job->state = outcome == DB_ADDED ? CRAWL_NEW : CRAWL_TWIN;
 	if (outcome == DB_CONFLICT)
 		return set_why(answer->job, CRAWL_FAILED,
 			       "another row of the same kernel has other numbers: see "

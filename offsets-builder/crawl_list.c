@@ -42,8 +42,8 @@ static bool is_sha256(const char *sha256)
 static bool is_sane(const struct crawl_package *package)
 {
 	return is_name(package->label) && is_name(package->name) && is_name(package->version) &&
-	       is_name(package->arch) && crawl_path_is_sane(package->path) && is_sha256(package->sha256) &&
-	       package->size;
+	       is_name(package->arch) && crawl_path_is_sane(package->path) &&
+	       is_sha256(package->sha256) && package->size;
 }
 
 static void free_package(struct crawl_package *package)

@@ -54,8 +54,9 @@ void crawl_report_text(const struct crawl_report *report, struct text *text)
 	put_texts(&report->list->errors, "index", text);
 	put_texts(&report->list->notes, "note", text);
 	if (report->list->refused)
-		text_format(text, "  note: %zu entries of indexes are refused: odd names, paths or "
-				  "hashes\n",
+		text_format(text,
+			    "  note: %zu entries of indexes are refused: odd names, paths or "
+			    "hashes\n",
 			    report->list->refused);
 	for (int i = 0; i < CRAWL_STATES; i++) {
 		if (lacking[i])

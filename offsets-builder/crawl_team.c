@@ -187,8 +187,7 @@ static void *work(void *arg)
 		job = &team->jobs[i];
 		if (job->state != CRAWL_WAITING)
 			continue;
-		if (job->only_debug ||
-		    answer_for(worker, job, job->package, !job->package->debug))
+		if (job->only_debug || answer_for(worker, job, job->package, !job->package->debug))
 			answer_for(worker, job, job->package->debug, true);
 	}
 	return NULL;

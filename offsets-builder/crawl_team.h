@@ -15,12 +15,12 @@ struct crawl_job {
 	bool only_debug; /* it is known to have no types: its debug package is read at once */
 	enum crawl_state {
 		CRAWL_WAITING,
-		CRAWL_NEW,	/* a kernel that the database did not have */
-		CRAWL_TWIN,	/* a kernel that another package has, too */
-		CRAWL_KNOWN,	/* read by an earlier run */
-		CRAWL_BARREN,	/* no kernel in it, or one without types: so it is for ever */
-		CRAWL_GONE,	/* the index lists it, and its server does not have it */
-		CRAWL_FAILED,	/* everything that may be better next time */
+		CRAWL_NEW,    /* a kernel that the database did not have */
+		CRAWL_TWIN,   /* one that it had, from another package or file */
+		CRAWL_KNOWN,  /* read by an earlier run */
+		CRAWL_BARREN, /* no kernel in it, or one without types: so it is for ever */
+		CRAWL_GONE,   /* the index lists it, and its server does not have it */
+		CRAWL_FAILED, /* everything that may be better next time */
 		CRAWL_STATES,
 	} state;
 	char *why; /* there is none: of the last three states */
@@ -31,7 +31,7 @@ struct crawl_answer {
 	struct crawl_answer *next;
 	struct crawl_job *job;
 	const struct crawl_package *package; /* the job's, or its debug package */
-	bool last;		/* of the job */
+	bool last;			     /* of the job */
 	bool verified;		/* the whole package was hashed, and agreed with the index */
 	enum crawl_state state; /* CRAWL_NEW: a kernel is there; or one of the last three */
 	struct image image;

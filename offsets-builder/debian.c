@@ -8,8 +8,8 @@
 
 #include "apt.h"
 #include "crawl.h"
-#include "lines.h"
 #include "gpgv.h"
+#include "lines.h"
 #include "unpack.h"
 
 #define DEBIAN_KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -21,7 +21,7 @@ struct suite {
 	struct crawl_list *list;
 	const char *uri, *name;
 	struct text release; /* as far as a signature covers it */
-	bool vouched;	      /* one was checked */
+	bool vouched;	     /* one was checked */
 };
 
 static int no_memory(struct error *error)

@@ -74,9 +74,10 @@ static int run_gpgv(const char *keyring, const int fds[FDS], struct error *error
 {
 	/* gpgv takes a name without a slash for one in its own directory. */
 	char *path = realpath(keyring, NULL);
-	const char *const detached[] = {"gpgv",		   "--keyring",	       path, "--status-fd=3",
-					"/proc/self/fd/4", "/proc/self/fd/0", NULL};
-	const char *const inlined[] = {"gpgv",		"--keyring", path, "--status-fd=3",
+	const char *const detached[] = {
+		"gpgv", "--keyring", path, "--status-fd=3", "/proc/self/fd/4", "/proc/self/fd/0",
+		NULL};
+	const char *const inlined[] = {"gpgv",	     "--keyring",	path, "--status-fd=3",
 				       "--output=-", "/proc/self/fd/0", NULL};
 	int err;
 
@@ -89,7 +90,7 @@ static int run_gpgv(const char *keyring, const int fds[FDS], struct error *error
 }
 
 int gpgv_check(const char *keyring, const char *name, const struct text *data,
-		    const struct text *signature, struct text *content, struct error *error)
+	       const struct text *signature, struct text *content, struct error *error)
 {
 	int fds[FDS] = {[SIGNATURE] = -1}, err = 0;
 

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "text.h"
 #include "error.h"
+#include "text.h"
 
 /*
  * Is data signed by a key of the keyring (a file of binary keys)? signature is a detached
@@ -16,6 +16,6 @@
  * errno: -EKEYREJECTED if it is not signed, or not by such a key.
  */
 int gpgv_check(const char *keyring, const char *name, const struct text *data,
-		    const struct text *signature, struct text *content, struct error *error);
+	       const struct text *signature, struct text *content, struct error *error);
 
 #endif

@@ -20,10 +20,10 @@ enum {
 	 * the network.
 	 */
 	RECEIVE_BUFFER = 512 << 10,
-	SLOWEST = 1024,		/* bytes a second: less than this for timeout_s is a stall */
-	PROGRESS = 1 << 20,	/* bytes after which a connection has been worth a retry */
-	POLL_MS = 200,		/* how soon a stop is seen */
-	BACK_OFF_MS = 500,	/* doubled with each retry, with jitter */
+	SLOWEST = 1024,	    /* bytes a second: less than this for timeout_s is a stall */
+	PROGRESS = 1 << 20, /* bytes after which a connection has been worth a retry */
+	POLL_MS = 200,	    /* how soon a stop is seen */
+	BACK_OFF_MS = 500,  /* doubled with each retry, with jitter */
 	BACK_OFF_MAX_MS = 30000,
 	RETRY_AFTER_MAX_S = 120, /* what a server may ask for */
 	REDIRECTS = 5,
@@ -63,8 +63,8 @@ struct http_stream {
 static void fail(struct http_stream *stream, int err, const char *why)
 {
 	stream->ended = true;
-	stream->failure = error_set(&stream->error, err, "cannot get %s: %s", stream->request.name,
-				    why);
+	stream->failure =
+		error_set(&stream->error, err, "cannot get %s: %s", stream->request.name, why);
 }
 
 static bool stopped(const struct http *http)
@@ -151,7 +151,8 @@ static void check_rest(struct http_stream *stream, long status)
 	uint64_t from = 0, to = 0, size = 0;
 
 	if (status != 206)
-		fail(stream, -ESTALE, "it changed while it was read, or its server knows no ranges");
+		fail(stream, -ESTALE,
+		     "it changed while it was read, or its server knows no ranges");
 	else if (sscanf(header(stream, "Content-Range"), "bytes %" SCNu64 "-%" SCNu64 "/%" SCNu64,
 			&from, &to, &size) != 3 ||
 		 from != stream->from)
@@ -312,8 +313,7 @@ static void fail_by_status(struct http_stream *stream)
 	curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
 	snprintf(why, sizeof(why), "its server answers with status %ld", status);
 	if (status == 404 || status == 410)
-		fail(stream, -ENOENT, status == 404 ? "it is not there (404)" :
-						      "it is gone (410)");
+		fail(stream, -ENOENT, status == 404 ? "it is not there (404)" : "it is gone (410)");
 	else if (status == 416)
 		fail(stream, -ESTALE, "it changed while it was read");
 	else if (status >= 500 || status == 408 || status == 425 || status == 429)

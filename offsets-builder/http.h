@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "text.h"
 #include "digest.h"
 #include "error.h"
 #include "source.h"
+#include "text.h"
 
 struct http;
 struct http_stream;
@@ -26,10 +26,10 @@ struct http_totals {
 };
 
 struct http_options {
-	unsigned int retries;	   /* after a failure that may pass; progress resets the count */
-	unsigned int timeout_s;	   /* to connect, and for a transfer that all but stands still */
+	unsigned int retries;	/* after a failure that may pass; progress resets the count */
+	unsigned int timeout_s; /* to connect, and for a transfer that all but stands still */
 	struct http_totals *totals;
-	const atomic_bool *stop;   /* every transfer ends with -ECANCELED once it is set; or NULL */
+	const atomic_bool *stop; /* every transfer ends with -ECANCELED once it is set; or NULL */
 };
 
 /* By which a server knows whether a file has changed; "" is unknown. */
@@ -40,9 +40,9 @@ struct http_validators {
 /* All strings are the caller's and outlive the stream. */
 struct http_request {
 	const char *url;
-	const char *name; /* of the file, for errors */
-	uint64_t size;	  /* in bytes, as an index states it; 0: not known */
-	uint64_t limit;	  /* a larger file is an error */
+	const char *name;		      /* of the file, for errors */
+	uint64_t size;			      /* in bytes, as an index states it; 0: not known */
+	uint64_t limit;			      /* a larger file is an error */
 	const struct http_validators *unless; /* the caller has this one; NULL: it has none */
 };
 

@@ -171,16 +171,13 @@ static int download(struct index_reader *reader, const struct http_request *requ
 	return err;
 }
 
-int index_get(struct index_reader *reader, const char *url, struct text *bytes,
-	      struct error *error)
+int index_get(struct index_reader *reader, const char *url, struct text *bytes, struct error *error)
 {
 	struct http_validators validators = {0}, fresh = {0};
 	struct text cached = {0};
 	bool have = cache_load(reader, url, &validators, &cached), unchanged = false;
-	struct http_request request = {.url = url,
-				       .name = url,
-				       .limit = INDEX_MAX,
-				       .unless = have ? &validators : NULL};
+	struct http_request request = {
+		.url = url, .name = url, .limit = INDEX_MAX, .unless = have ? &validators : NULL};
 	int err = download(reader, &request, bytes, &unchanged, &fresh, error);
 
 	if (!err && unchanged) {
@@ -194,8 +191,8 @@ int index_get(struct index_reader *reader, const char *url, struct text *bytes,
 	return err;
 }
 
-int index_get_known(struct index_reader *reader, const char *url, uint64_t size,
-		    const char *sha256, struct text *bytes, struct error *error)
+int index_get_known(struct index_reader *reader, const char *url, uint64_t size, const char *sha256,
+		    struct text *bytes, struct error *error)
 {
 	struct http_validators validators = {0};
 	struct http_request request = {.url = url, .name = url, .size = size, .limit = INDEX_MAX};

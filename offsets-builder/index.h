@@ -7,9 +7,9 @@
 #ifndef BUILDER_INDEX_H
 #define BUILDER_INDEX_H
 
-#include "text.h"
 #include "error.h"
 #include "http.h"
+#include "text.h"
 
 struct index_reader;
 
@@ -32,7 +32,7 @@ void index_forget(struct index_reader *reader, const char *url);
  * A file of which size in bytes (0: not known) and SHA-256 are known: the server is asked
  * only if the cache does not have it. -EBADMSG if the server's is another.
  */
-int index_get_known(struct index_reader *reader, const char *url, uint64_t size,
-		    const char *sha256, struct text *bytes, struct error *error);
+int index_get_known(struct index_reader *reader, const char *url, uint64_t size, const char *sha256,
+		    struct text *bytes, struct error *error);
 
 #endif

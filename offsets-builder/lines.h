@@ -3,8 +3,8 @@
 #ifndef BUILDER_LINES_H
 #define BUILDER_LINES_H
 
-#include "text.h"
 #include "source.h"
+#include "text.h"
 
 struct lines {
 	struct source *source;

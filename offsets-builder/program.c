@@ -90,7 +90,8 @@ int program_run(const char *const argv[], const int fds[], size_t count, struct 
 
 	err = spawn(argv, fds, count, &pid);
 	if (err)
-		return error_set(error, err, "cannot run %s: %s: install it", argv[0], strerror(-err));
+		return error_set(error, err, "cannot run %s: %s: install it", argv[0],
+				 strerror(-err));
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return error_set(error, -errno, "cannot wait for %s: %s: report this",

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-#include "text.h"
 #include "error.h"
+#include "text.h"
 
 enum { PROGRAM_FDS = 8 };
 

@@ -16,8 +16,8 @@ struct repo {
 	const struct crawl_options *options;
 	struct index_reader *reader;
 	struct crawl_list *list;
-	const char *uri;   /* ends with a slash */
-	bool vouched;	   /* a signature of repomd.xml was checked */
+	const char *uri; /* ends with a slash */
+	bool vouched;	 /* a signature of repomd.xml was checked */
 	/* repomd.xml's element data that is being read, and the one that is wanted */
 	struct data {
 		char type[32], href[1024], sha256[DIGEST_TEXT], sum_type[16];
@@ -81,11 +81,13 @@ static int end_repomd(void *arg, int depth, const char *element, const char *tex
 /* A kernel's modules are packages of their own, and some are called "core", too. */
 static bool is_kernel(const struct repo *repo, const char *name)
 {
-	static const char *const defaults[] = {
-		"kernel",	    "kernel-core",   "kernel-*-core", "kernel[0-9]*",
-		"kernel-default",   "kernel-azure",  "kernel-rt",     "kernel-64kb",
-		"kernel-longterm",  "kernel-preempt", "kernel-uek",   "kernel-lt",
-		"kernel-ml",	    NULL};
+	static const char *const defaults[] = {"kernel",	  "kernel-core",
+					       "kernel-*-core",	  "kernel[0-9]*",
+					       "kernel-default",  "kernel-azure",
+					       "kernel-rt",	  "kernel-64kb",
+					       "kernel-longterm", "kernel-preempt",
+					       "kernel-uek",	  "kernel-lt",
+					       "kernel-ml",	  NULL};
 	bool asked = repo->options->patterns.count;
 
 	return crawl_wanted(&repo->options->patterns, defaults, name) &&
@@ -97,8 +99,7 @@ static bool is_debug(const char *name)
 	static const char ending[] = "-debuginfo";
 	size_t length = strlen(name), end = sizeof(ending) - 1;
 
-	return !strncmp(name, "kernel", 6) && length > end &&
-	       !strcmp(name + length - end, ending);
+	return !strncmp(name, "kernel", 6) && length > end && !strcmp(name + length - end, ending);
 }
 
 static void debug_name(const char *name, char *out, size_t size)
@@ -250,8 +251,8 @@ static int read_repomd(struct repo *repo, struct error *error)
 	if (!err)
 		err = check_repomd(repo, url, &repomd, error);
 	if (!err)
-		err = read_xml(&repomd, url,
-			       (struct xml_handler){start_repomd, end_repomd, repo}, error);
+		err = read_xml(&repomd, url, (struct xml_handler){start_repomd, end_repomd, repo},
+			       error);
 	if (!err && (strcmp(repo->primary.sum_type, "sha256") || !*repo->primary.href))
 		err = error_set(error, -EBADMSG,
 				"cannot use %s: it names no primary index with a SHA-256: look at "
@@ -277,8 +278,8 @@ static int read_primary(struct repo *repo, struct error *error)
 		return no_memory(error);
 	err = index_get_known(repo->reader, url, primary->size, primary->sha256, &packed, error);
 	if (!err)
-		err = read_xml(&packed, url,
-			       (struct xml_handler){start_primary, end_primary, repo}, error);
+		err = read_xml(&packed, url, (struct xml_handler){start_primary, end_primary, repo},
+			       error);
 	text_free(&packed);
 	free(url);
 	return err;

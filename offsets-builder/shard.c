@@ -112,9 +112,10 @@ int shard_parse(const char *text, struct shard *shard, struct error *error)
 				 "SLURM_ARRAY_TASK_ID says which one: give I/N",
 				 text);
 	if (!shard->count)
-		return error_set(error, -EINVAL,
-				 "cannot use %s: the number of shards is not known: give --shard /N",
-				 shard->origin);
+		return error_set(
+			error, -EINVAL,
+			"cannot use %s: the number of shards is not known: give --shard /N",
+			shard->origin);
 	if (!shard->index || shard->index > shard->count)
 		return error_set(error, -EINVAL, "cannot use %s: shard %u of %u: count from 1 to N",
 				 shard->origin, shard->index, shard->count);

@@ -3,8 +3,8 @@
 #ifndef BUILDER_UNPACK_H
 #define BUILDER_UNPACK_H
 
-#include "text.h"
 #include "source.h"
+#include "text.h"
 
 struct unpack;
 

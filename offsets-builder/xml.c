@@ -66,8 +66,8 @@ static void text(void *arg, const XML_Char *data, int size)
 	reader->size += n;
 }
 
-static void doctype(void *arg, const XML_Char *name, const XML_Char *system,
-		    const XML_Char *public, int internal)
+static void doctype(void *arg, const XML_Char *name, const XML_Char *system, const XML_Char *public,
+		    int internal)
 {
 	struct reader *reader = arg;
 
