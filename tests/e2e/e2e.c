@@ -331,6 +331,8 @@ int main(int argc, char **argv)
 
 	if (role)
 		return subject_main(role, argc, argv);
+	/* Ignored in a shell's background job, and the sensor would ignore it, too. */
+	signal(SIGINT, SIG_DFL);
 	if (geteuid()) {
 		fprintf(stderr, "e2e: not root: the sensor needs it: run this as root\n");
 		return 2;
