@@ -30,8 +30,11 @@ int command_print_text(const struct text *text)
 		fprintf(stderr, "offsets-builder: cannot print: no memory: free some\n");
 		return EXIT_FAILED;
 	}
-	if (fwrite(text->data, 1, text->len, stdout) != text->len || fflush(stdout))
+	if ((text->len && fwrite(text->data, 1, text->len, stdout) != text->len) || fflush(stdout)) {
+		fprintf(stderr, "offsets-builder: cannot write to stdout: it is closed or full: look "
+				"where it goes\n");
 		return EXIT_FAILED;
+	}
 	return EXIT_DONE;
 }
 

@@ -132,10 +132,11 @@ int db_begin(struct db *db, struct error *error)
 
 int db_end(struct db *db, int err, struct error *error)
 {
-	if (!err)
+	if (!err && db->changed)
 		err = db_run(db, error, NULL, "COMMIT", "");
-	if (err && !sqlite3_get_autocommit(db->sqlite))
+	if (!sqlite3_get_autocommit(db->sqlite))
 		sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	db->changed = false;
 	return err;
 }
 
@@ -170,18 +171,24 @@ static int list_members(struct db *db, struct error *error)
 		"CREATE TEMP TABLE same (id INTEGER PRIMARY KEY);"
 		"CREATE TEMP TABLE listed (struct TEXT NOT NULL, member TEXT NOT NULL, "
 		"PRIMARY KEY (struct, member)) WITHOUT ROWID";
+	sqlite3_stmt *stmt = NULL;
 	int rc = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
 	int err = rc ? db_fail(db, rc, "open the database", error) : 0;
 
+	if (!err)
+		err = db_query(db, error, &stmt, "INSERT INTO temp.listed VALUES (?1 || ?2, ?3)",
+			       "");
 	for (size_t i = 0; !err && i < offset_item_count; i++) {
 		const struct offset_item *item = &offset_items[i];
+		const char *prefix = item->kind == OFFSET_OF_VALUE ? "enum " : "";
 
-		err = db_run(db, error, NULL,
-			     "INSERT INTO temp.listed VALUES (coalesce(?1, '') || ?2, "
-			     "coalesce(?3, ''))",
-			     "ttt", item->kind == OFFSET_OF_VALUE ? "enum " : "", item->type,
-			     item->member);
+		sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 2, item->type, -1, SQLITE_STATIC);
+		sqlite3_bind_text(stmt, 3, item->member, -1, SQLITE_STATIC);
+		err = db_step(db, stmt, error);
+		sqlite3_reset(stmt);
 	}
+	sqlite3_finalize(stmt);
 	return err;
 }
 
@@ -219,8 +226,10 @@ static int bring_up_to_date(struct db *db, struct error *error)
 	if (err)
 		return err;
 	err = schema_version(db, &version, error);
-	if (!err && version < OFFSETS_SCHEMA_VERSION)
+	if (!err && version < OFFSETS_SCHEMA_VERSION) {
+		db->changed = true;
 		err = db_migrate(db, version, error);
+	}
 	return db_end(db, err, error);
 }
 

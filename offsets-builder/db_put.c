@@ -40,7 +40,6 @@ int db_tidy(struct db *db, struct error *error)
 
 	if (!db->changed)
 		return 0;
-	db->changed = false;
 	now_text(now);
 	snprintf(version, sizeof(version), "%d", OFFSETS_SCHEMA_VERSION);
 	err = db_run(db, error, NULL,
@@ -57,26 +56,40 @@ int db_tidy(struct db *db, struct error *error)
 
 /* ------------------------------------------------------------------------- layout */
 
-/* A struct's size has the member '', which must not become NULL. */
 static const char field_sql[] =
 	"INSERT INTO layout_field (layout_id, struct, member, offset, size, bit_shift) "
-	"VALUES (?1, ?2, coalesce(?3, ''), ?4, ?5, ?6)";
+	"VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+
+static int put_field(struct db *db, sqlite3_stmt *stmt, const char *type, const char *member,
+		     struct error *error)
+{
+	int err;
+
+	sqlite3_bind_text(stmt, 2, type, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 3, member, -1, SQLITE_STATIC);
+	err = db_step(db, stmt, error);
+	sqlite3_reset(stmt);
+	return err;
+}
 
 static int put_fields(struct db *db, sqlite3_int64 id, const struct layout *layout,
 		      struct error *error)
 {
-	int err = 0;
+	sqlite3_stmt *stmt;
+	int err = db_query(db, error, &stmt, field_sql, "i", id);
 
+	/* First what is absent: its numbers are not bound yet. */
+	for (size_t i = 0; !err && i < layout->absent_count; i++)
+		err = put_field(db, stmt, layout->absent[i].type, layout->absent[i].member, error);
 	for (size_t i = 0; !err && i < layout->count; i++) {
 		const struct layout_field *field = &layout->fields[i];
 
-		err = db_run(db, error, NULL, field_sql, "ittiii", id, field->type, field->member,
-			     (sqlite3_int64)field->offset, (sqlite3_int64)field->size,
-			     (sqlite3_int64)field->bit_shift);
+		sqlite3_bind_int64(stmt, 4, field->offset);
+		sqlite3_bind_int64(stmt, 5, field->size);
+		sqlite3_bind_int64(stmt, 6, field->bit_shift);
+		err = put_field(db, stmt, field->type, field->member, error);
 	}
-	for (size_t i = 0; !err && i < layout->absent_count; i++)
-		err = db_run(db, error, NULL, field_sql, "itt", id, layout->absent[i].type,
-			     layout->absent[i].member);
+	sqlite3_finalize(stmt);
 	return err;
 }
 
@@ -178,7 +191,8 @@ static const char *const rules[] = {
 	"UPDATE kernel SET arch = (SELECT min(arch) FROM kernel WHERE id IN temp.same), "
 	"release = (SELECT min(release) FROM kernel WHERE id IN temp.same), "
 	"version = (SELECT min(version) FROM kernel WHERE id IN temp.same), "
-	"distro = (SELECT min(distro) FROM kernel WHERE id IN temp.same) WHERE id IN temp.same",
+	"distro = (SELECT min(distro) FROM kernel k WHERE k.id IN temp.same AND "
+	"(k.build_id IS NOT NULL OR k.layout_id = kernel.layout_id)) WHERE id IN temp.same",
 	/* Of rows with one layout the one with the best source stays. */
 	"DELETE FROM kernel WHERE id IN temp.same AND layout_id = ?1 AND id <> "
 	"(SELECT id FROM kernel WHERE id IN temp.same AND layout_id = ?1 ORDER BY "

@@ -14,7 +14,7 @@
 struct db {
 	sqlite3 *sqlite;
 	char *path;   /* as it was given, for errors */
-	bool changed; /* since db_tidy */
+	bool changed; /* in this transaction */
 };
 
 /* How many members of this program's list a layout says something of. */
@@ -50,7 +50,10 @@ int db_step(struct db *db, sqlite3_stmt *stmt, struct error *error);
 const char *db_text(sqlite3_stmt *stmt, int column);
 
 int db_begin(struct db *db, struct error *error);
-/* Ends the transaction that db_begin began: all of it if err is 0, else nothing. */
+/*
+ * Ends the transaction that db_begin began: all of it if err is 0, else nothing. One that has
+ * changed nothing leaves the file as it was, byte for byte.
+ */
 int db_end(struct db *db, int err, struct error *error);
 
 /* db_migrate.c: from an empty or an older database to this one; within a transaction. */

@@ -178,12 +178,12 @@ char *ask_sql(const char *path, const char *sql)
 char *slurp(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "re");
-	char *bytes = malloc((16 << 20) + 1);
+	char *bytes = malloc((4 << 20) + 1);
 	size_t n;
 
 	if (!f)
 		fail_msg("no %s", path);
-	n = fread(bytes, 1, 16 << 20, f);
+	n = fread(bytes, 1, 4 << 20, f);
 	fclose(f);
 	bytes[n] = 0;
 	if (size)
@@ -211,6 +211,21 @@ char *export_of(const char *path)
 		fail_msg("%s", error.text);
 	db_close(db);
 	return slurp("export.jsonl", NULL);
+}
+
+void assert_same_lines(const char *a, const char *b)
+{
+	while (*a || *b) {
+		size_t la = strcspn(a, "\n"), lb = strcspn(b, "\n");
+
+		if (la != lb || memcmp(a, b, la)) {
+			print_error("%.*s\nis not\n%.*s\n", (int)(la < 700 ? la : 700), a,
+				    (int)(lb < 700 ? lb : 700), b);
+			fail();
+		}
+		a += la + (a[la] != 0);
+		b += lb + (b[lb] != 0);
+	}
 }
 
 /* ------------------------------------------------------------------------- commands */

@@ -52,6 +52,9 @@ char *ask_sql(const char *path, const char *sql);
 char *slurp(const char *path, size_t *size);
 void spill(const char *path, const void *bytes, size_t size);
 
+/* The first line that differs is shown. */
+void assert_same_lines(const char *a, const char *b);
+
 /* What export writes; for free(). */
 char *export_of(const char *path);
 
