@@ -30,9 +30,12 @@ enum {
 	FD_MAX = 1 << 16,
 };
 
+/* error says why; of a transfer what can be done is the same, whatever it was. */
+enum failure { FAILED_NOT, FAILED_TRANSFER, FAILED_CHILD };
+
 /* What the child sends of each file, size bytes behind it. */
 struct reply {
-	uint32_t failed; /* error says why, and nothing follows */
+	uint32_t failed; /* enum failure; nothing follows */
 	uint32_t status;
 	uint32_t size;
 	char etag[FETCH_ETAG_MAX];
@@ -161,7 +164,7 @@ static void set_failure(struct transfer *t, CURLcode rc)
 {
 	struct reply *reply = &t->reply;
 
-	reply->failed = 1;
+	reply->failed = FAILED_TRANSFER;
 	reply->size = 0;
 	if (rc == CURLE_WRITE_ERROR || rc == CURLE_FILESIZE_EXCEEDED)
 		snprintf(reply->error, sizeof(reply->error), "the answer has more than %zu bytes",
@@ -268,7 +271,7 @@ become_child(int fd, pid_t parent, const struct fetch_file *files, size_t count,
 	     struct curl_blob *ca, int64_t deadline)
 {
 	const struct rlimit nothing = {0, 0};
-	struct reply reply = {.failed = 1};
+	struct reply reply = {.failed = FAILED_CHILD};
 	int err;
 
 	fd = keep_only(fd);
@@ -279,14 +282,14 @@ become_child(int fd, pid_t parent, const struct fetch_file *files, size_t count,
 		err = -errno;
 	if (err) {
 		snprintf(reply.error, sizeof(reply.error),
-			 "cannot give up privileges: %s: CAP_SETUID and CAP_SETGID are wanted "
-			 "for that",
+			 "cannot give up privileges: %s: grant CAP_SETUID and CAP_SETGID",
 			 strerror(-err));
 		_exit(!send_all(fd, &reply, sizeof(reply)));
 	}
 	/* A change of the user takes this back, so it comes behind it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
 		_exit(1);
+	signal(SIGPIPE, SIG_IGN);
 	get_all(fd, files, count, ca, deadline);
 	_exit(0);
 }
@@ -326,6 +329,8 @@ static void make_plain(char *text, size_t size)
 			*text = '?';
 }
 
+static const char asked_in_vain[] = ": see if the service is up and can be reached from here";
+
 static int take_reply(struct fetch_file *file, struct reply *reply, char **at, size_t *left,
 		      char *error, size_t error_size)
 {
@@ -333,7 +338,8 @@ static int take_reply(struct fetch_file *file, struct reply *reply, char **at, s
 	make_plain(reply->etag, sizeof(reply->etag));
 	if (reply->failed) {
 		file->status = reply->status < 1000 ? (int)reply->status : 0;
-		snprintf(error, error_size, "%s", reply->error);
+		snprintf(error, error_size, "%s%s", reply->error,
+			 reply->failed == FAILED_TRANSFER ? asked_in_vain : "");
 		return -EIO;
 	}
 	if (reply->size > *left || reply->size > file->max || reply->status > 999)
@@ -455,10 +461,11 @@ int fetch(const struct fetch_options *options, struct fetch_file *files, size_t 
 	err = run_child(files, count, &ca, options->timeout_ms, error, error_size);
 	free(certificates);
 	if (err && !*error)
-		snprintf(error, error_size, "%s",
+		snprintf(error, error_size, "%s%s",
 			 err == -ETIMEDOUT ? "no answer in time" :
 			 err == -EPROTO	   ? "the child that asks was ended, or sent nonsense" :
-					     strerror(-err));
+					     strerror(-err),
+			 err == -ETIMEDOUT ? asked_in_vain : ": start again");
 	if (err)
 		fetch_free(files, count);
 	return err;

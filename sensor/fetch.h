@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { FETCH_FILES_MAX = 2, FETCH_ETAG_MAX = 128, FETCH_ERROR_MAX = 256 };
+enum { FETCH_FILES_MAX = 2, FETCH_ETAG_MAX = 128, FETCH_ERROR_MAX = 512 };
 
 struct fetch_file {
 	const char *url;  /* http:// or https:// */

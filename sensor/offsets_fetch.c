@@ -119,7 +119,7 @@ static int fail_asked(const struct search *s, int err, const char *why)
 		return fail(s, -ENOENT,
 			    "the row is not signed: publish it with `offsets-builder publish "
 			    "--key`");
-	return fail(s, err, "%s: see if the service is up and can be reached from here", why);
+	return fail(s, err, "%s", why);
 }
 
 /* The answer is in s->files; the status of its first is 200 or, where etag is not "", 304. */

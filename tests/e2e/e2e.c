@@ -54,6 +54,13 @@ static bool pmu_has_kprobes(void)
 	return access("/sys/bus/event_source/devices/kprobe/type", F_OK) == 0;
 }
 
+const char *e2e_database(void)
+{
+	const char *db = getenv("CORMORANT_DB");
+
+	return db && *db ? db : NULL;
+}
+
 bool e2e_needs_tracefs(void)
 {
 	return e2e_kernel_before(4, 17) && !pmu_has_kprobes();
@@ -171,11 +178,10 @@ static void the_sensor_ends_in_order_and_its_account_adds_up(void **state)
 static void the_best_access_was_picked(void **state)
 {
 	struct e2e *e = *state;
-	const char *db = getenv("CORMORANT_DB");
 	bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 
 	if (!*e->variant.access)
-		assert_string_equal(strrchr(e->sensor.variant, '.'), btf ? ".core" : db && *db ? ".map" : ".none");
+		assert_string_equal(strrchr(e->sensor.variant, '.'), btf ? ".core" : e2e_database() ? ".map" : ".none");
 }
 
 static const struct CMUnitTest end_tests[] = {

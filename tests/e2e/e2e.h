@@ -55,6 +55,8 @@ int e2e_test_teardown(void **state);
 
 /* The running kernel is older than this. */
 bool e2e_kernel_before(int major, int minor);
+/* The offsets database that the sensors are given (CORMORANT_DB), NULL if none. */
+const char *e2e_database(void);
 /* tracefs is all there is to attach with on this kernel: no raw tracepoints, no PMU for kprobes. */
 bool e2e_needs_tracefs(void);
 

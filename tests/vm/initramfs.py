@@ -98,6 +98,9 @@ def tree(build, init, db):
     for name in os.listdir(payload) if os.path.isdir(payload) else ():
         if os.path.isfile(f"{payload}/{name}"):
             t.program(f"payload/{name}", f"{payload}/{name}")
+    shipped = f"{build}/share/cormorant/offsets.db"
+    if os.path.isfile(shipped):
+        t.file("shipped.db", shipped)
     if db:
         t.file("offsets.db", db)
     return t

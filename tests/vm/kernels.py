@@ -8,6 +8,7 @@ only the part up to vmlinuz is read, so its hash can't be checked: the kernel ru
 import fcntl
 import functools
 import glob
+import gzip
 import http.client
 import lzma
 import os
@@ -63,9 +64,12 @@ def mirror(suite):
     raise Unavailable(f"apt has no index of {wanted}: run apt-get update, or name kernels with --kernel")
 
 
+KERNEL_PACKAGES = ("linux-image-", "linux-binary-")
+
+
 @functools.lru_cache
-def packages(suite):
-    """[(package, version, size, address)] of the kernel packages in a suite."""
+def packages(suite, prefixes=KERNEL_PACKAGES):
+    """[(package, version, size, address)] of the packages in a suite whose names begin so."""
     uri = mirror(suite)
     directory = f"{CACHE}/apt/{suite}"
     os.makedirs(f"{directory}/lists/partial", exist_ok=True)
@@ -82,7 +86,7 @@ def packages(suite):
     for index in indextargets("$(FILENAME)", *private):
         text = subprocess.check_output(["/usr/lib/apt/apt-helper", "cat-file", index], text=True)
         for paragraph in text.split("\n\n"):
-            if paragraph.startswith(("Package: linux-image-", "Package: linux-binary-")):
+            if paragraph.startswith(tuple(f"Package: {prefix}" for prefix in prefixes)):
                 field = dict(re.findall(r"^(Package|Version|Size|Filename): (.*)", paragraph, re.M))
                 found.append((field["Package"], field["Version"], int(field["Size"]), uri + field["Filename"]))
     return found
@@ -102,7 +106,7 @@ def data_member(stream):
     while len(head := stream.read(60)) == 60:
         name, size = head[:16].decode().strip(" /"), int(head[48:58])
         if name.startswith("data.tar"):
-            return lzma.open(stream) if name.endswith(".xz") else stream
+            return lzma.open(stream) if name.endswith(".xz") else gzip.open(stream) if name.endswith(".gz") else stream
         stream.read(size + size % 2)
     raise Unavailable("no data.tar in the package")
 
