@@ -22,6 +22,7 @@ struct offset_item {
 	const char *type;   /* struct (or, of a value, enum) name, without the keyword */
 	const char *member; /* member or enumerator; "" for a struct's size */
 	uint16_t size;	    /* bytes that are read of a member at once; 0: its address counts */
+	uint16_t align;	    /* no compiler puts it anywhere but at multiples of it */
 	uint16_t at;	    /* offsetof in struct kernel_offsets */
 };
 
@@ -33,6 +34,9 @@ void offsets_clear(struct kernel_offsets *offsets);
 /* One number; OFFSET_ABSENT if absent. */
 uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_item *item);
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value);
+
+/* Takes what can't be where it is said to be for absent. Returns how many that were. */
+int offsets_drop_misplaced(struct kernel_offsets *offsets);
 
 /*
  * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs
