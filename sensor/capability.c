@@ -56,9 +56,11 @@ enum {
 	BOOT_ID = 1 << 1, /* the boot id is part of it */
 	LATER = 1 << 2,	  /* the contract has it, this version not yet */
 	WHOLE = 1 << 3,	  /* left out of the event where its section is truncated */
+	DERIVED = 1 << 4, /* made in user space of more than its facts: these prove it not */
 };
 
 #define F(fact) FACT_BIT(FACT_##fact)
+#define P(fact) FACT_BIT(PROOF_##fact)
 #define ID(id) FACT_BIT(FACT_ID + ID_##id)
 #define CAPS(set) FACT_BIT(FACT_CAPS + CAPS_##set)
 #define NS(ns) FACT_BIT(FACT_NS + NS_##ns)
@@ -69,20 +71,20 @@ enum {
 
 /*
  * A field's path, the facts of the record that it is made of (all of them, and one of `any`
- * if that is not 0) and what else there is to know. What is no fact comes with every record.
+ * if that is not 0) and what else there is to know.
  */
 static const struct row {
 	const char *name;
 	uint64_t all, any;
 	unsigned more;
 } rows[] = {
-	{"time", 0, 0, 0},
-	{"time_dt", 0, 0, 0},
+	{"time", P(TIME), 0, 0},
+	{"time_dt", P(TIME), 0, 0},
 	{"actor.process.pid", F(PPID), 0, PROC},
 	{"actor.process.uid", F(PPID) | F(PARENT_START), 0, BOOT_ID},
 	{"actor.process.name", F(PPID) | F(PARENT_COMM), 0, PROC},
-	{"process.pid", 0, 0, 0},
-	{"process.tid", 0, 0, 0},
+	{"process.pid", P(PID), 0, 0},
+	{"process.tid", P(PID), 0, 0},
 	{"process.uid", F(START), 0, BOOT_ID},
 	{"process.created_time", F(START), 0, 0},
 	{"process.name", F(COMM), 0, 0},
@@ -98,7 +100,7 @@ static const struct row {
 	{"process.file.xattributes.memfd", F(MEMFD), 0, PROC},
 	{"process.file.xattributes.deleted", F(DELETED), 0, PROC},
 	{"process.file.xattributes.fs", F(FS), 0, 0},
-	{"process.user.uid", 0, 0, 0},
+	{"process.user.uid", P(UID), 0, 0},
 	{"process.group.uid", ID(GID), 0, PROC},
 	{"process.euid", ID(EUID), 0, PROC},
 	{"process.egid", ID(EGID), 0, PROC},
@@ -106,15 +108,15 @@ static const struct row {
 	{"process.session.uid", F(AUDIT_SESSION), 0, PROC},
 	{"process.session.terminal", F(TTY), 0, PROC},
 	{"process.namespace_pid", F(NAMESPACE_PID), 0, PROC},
-	{"process.container.uid", 0, SECTION(CGROUP) | SECTION(CGROUP_V1), PROC},
-	{"process.container.runtime", 0, SECTION(CGROUP) | SECTION(CGROUP_V1), PROC},
+	{"process.container.uid", 0, SECTION(CGROUP) | SECTION(CGROUP_V1), PROC | DERIVED},
+	{"process.container.runtime", 0, SECTION(CGROUP) | SECTION(CGROUP_V1), PROC | DERIVED},
 	{"process.parent_process.pid", F(PPID), 0, PROC},
 	{"process.parent_process.uid", F(PPID) | F(PARENT_START), 0, BOOT_ID},
 	{"process.parent_process.name", F(PPID) | F(PARENT_COMM), 0, PROC},
-	{"process.parent_process.cmd_line", PARENT, 0, PROC},
-	{"process.parent_process.file.path", PARENT, 0, PROC},
-	{"process.parent_process.file.name", PARENT, 0, PROC},
-	{"process.parent_process.file.parent_folder", PARENT, 0, PROC},
+	{"process.parent_process.cmd_line", PARENT, 0, PROC | DERIVED},
+	{"process.parent_process.file.path", PARENT, 0, PROC | DERIVED},
+	{"process.parent_process.file.name", PARENT, 0, PROC | DERIVED},
+	{"process.parent_process.file.parent_folder", PARENT, 0, PROC | DERIVED},
 	{"process.lineage", 0, 0, LATER},
 	{"process.xattributes.argv", F(ARGV) | SECTION(ARGV), 0, 0},
 	{"process.xattributes.argv_truncated", F(ARGV) | SECTION(ARGV), 0, 0},
@@ -146,7 +148,8 @@ static const struct row {
 
 /* What access none can know: helpers say it, or the new program's own stack. */
 static const uint64_t without_offsets = F(COMM) | F(ARGV) | F(ARGC) | F(CGROUP_ID) | ID(UID) |
-					ID(GID) | SECTION(ARGV) | SECTION(FILENAME);
+					ID(GID) | SECTION(ARGV) | SECTION(FILENAME) | P(TIME) |
+					P(PID) | P(UID);
 /* Walks, which records in parts have no room for. */
 static const uint64_t walked = SECTION(EXE) | SECTION(CWD) | SECTION(CGROUP) | SECTION(CGROUP_V1);
 
@@ -174,12 +177,10 @@ static const char *why_namespace(const struct capability *c, const struct row *r
 	return NULL;
 }
 
-/* The observed process's path was walked in vain. */
+/* The path of every exec of the proof was walked in vain. */
 static bool row_cut(const struct capability *c, const struct row *row)
 {
-	uint64_t cut = (uint64_t)(c->observation.flags / EXEC_TRUNCATED) << FACT_SECTION;
-
-	return row->more & WHOLE && row->all & cut;
+	return row->more & WHOLE && row->all & c->report.proof.truncated;
 }
 
 /* Facts that this variant never has, whatever the kernel. */
@@ -203,14 +204,13 @@ static const char *why_not_in_record(const struct capability *c, const struct ro
 		return c->report.picked->access == ACCESS_NONE ?
 			       "access none knows no struct offsets" :
 			       "records in parts have no paths";
-	if (!c->observation.seen)
+	if (!c->report.proof.ran)
 		return NULL;
-	if (row_has(row, c->observation.present))
-		return row_cut(c, row) ?
-			       "the observed process's path is too long, or ends at no root" :
-			       NULL;
-	if (row->all == F(TTY) && !c->observation.terminal)
-		return "the observed process had no controlling terminal";
+	/* What none of the execs had may come all the same. */
+	if (row_has(row, c->report.proof.present | c->report.proof.none))
+		return row_cut(c, row) ? "the paths of the execs that were looked at are too long, "
+					 "or end at no root" :
+					 NULL;
 	return c->report.picked->access == ACCESS_MAP ?
 		       "the kernel or its row of offsets does not have it, or it could not be "
 		       "read" :
@@ -229,10 +229,12 @@ static const char *why_never(const struct capability *c, const struct row *row)
 	return why_namespace(c, row);
 }
 
-/* Facts that come with the records of a variant that runs, as far as is known. */
+/* Facts that come to the events of a variant that runs, as far as is known. */
 static uint64_t facts_coming(const struct capability *c)
 {
-	return c->observation.seen ? c->observation.present : ~facts_impossible(c);
+	const struct proof *proof = &c->report.proof;
+
+	return (proof->ran ? proof->present : ~facts_impossible(c)) & ~proof->withheld;
 }
 
 /*
@@ -253,6 +255,61 @@ static bool proc_fills(const struct capability *c, const struct row *row)
 	       (row->all != SECTION(CGROUP) || c->proc_cgroups);
 }
 
+static const struct proof_finding *finding_of(const struct capability *c, uint64_t facts)
+{
+	return facts ? &c->report.proof.findings[__builtin_ctzll(facts)] : NULL;
+}
+
+/* The facts of a row that an event's field is made of here. */
+static uint64_t facts_of(const struct capability *c, const struct row *row)
+{
+	return row->all | (row->any & facts_coming(c));
+}
+
+/* True if what the record says of it may not be told. */
+static bool withhold(const struct capability *c, const struct row *row,
+		     struct capability_field *field)
+{
+	const struct proof *proof = &c->report.proof;
+	/* What no event can do without is told, right or wrong. */
+	const uint64_t always = P(TIME) | P(PID) | P(UID);
+	uint64_t facts = row->all | row->any;
+	const struct proof_finding *finding;
+
+	if (row_has(row, ~proof->withheld | always))
+		return false;
+	finding = finding_of(c,
+			     facts & proof->wrong ? facts & proof->wrong : facts & proof->withheld);
+	field->why = finding->why;
+	if (finding->expected[0]) {
+		field->expected = finding->expected;
+		field->seen = finding->seen;
+	}
+	field->withheld = true;
+	return true;
+}
+
+/* It comes: does the proof say that it is right? */
+static void verify(const struct capability *c, const struct row *row,
+		   struct capability_field *field)
+{
+	const struct proof *proof = &c->report.proof;
+	const struct proof_finding *finding;
+	uint64_t doubtful = facts_of(c, row) & ~proof->verified;
+
+	if (!proof->ran)
+		return;
+	if (row->more & DERIVED) {
+		field->why = "it is made of more than the record, and is not compared";
+		return;
+	}
+	finding = finding_of(c, doubtful);
+	if (!finding)
+		field->state = FIELD_VERIFIED;
+	else if (finding->why[0])
+		field->why = finding->why;
+}
+
 bool capability_field(const struct capability *c, size_t i, struct capability_field *field)
 {
 	const struct row *row;
@@ -262,13 +319,19 @@ bool capability_field(const struct capability *c, size_t i, struct capability_fi
 	row = &rows[i];
 	*field = (struct capability_field){.name = row->name, .state = FIELD_UNVERIFIED};
 	field->why = why_never(c, row);
-	if (!field->why) {
-		field->why = why_not_in_record(c, row);
-		field->from_proc = field->why && proc_fills(c, row);
+	if (field->why) {
+		field->state = FIELD_ABSENT;
+		return true;
 	}
-	if (field->from_proc)
-		field->why = NULL;
-	else if (field->why)
+	field->why = why_not_in_record(c, row);
+	if (!field->why && !withhold(c, row, field)) {
+		verify(c, row, field);
+		return true;
+	}
+	if (proc_fills(c, row))
+		*field = (struct capability_field){
+			.name = row->name, .state = FIELD_UNVERIFIED, .from_proc = true};
+	else
 		field->state = FIELD_ABSENT;
 	return true;
 }
@@ -411,9 +474,38 @@ static void add_identity(const struct capability *c, struct text *reasons)
 /* Neither by build-id nor by the whole version. */
 static bool offsets_by_release(const struct loader_report *report)
 {
-	return report->offsets_source == OFFSETS_DB &&
+	return offsets_of_row(report->offsets_source) &&
 	       strcmp(report->provenance.matched_by, "build_id") &&
 	       strcmp(report->provenance.matched_by, "version");
+}
+
+static void add_facts(uint64_t facts, const char *why, struct text *reasons)
+{
+	const char *before = "withheld: ";
+
+	if (!facts)
+		return;
+	for (; facts; facts &= facts - 1) {
+		text_format(reasons, "%s%s", before,
+			    proof_fact_name((unsigned)__builtin_ctzll(facts)));
+		before = ", ";
+	}
+	text_format(reasons, ": %s", why);
+	text_char(reasons, 0);
+}
+
+static void add_proof(const struct capability *c, struct text *reasons)
+{
+	const struct proof *proof = &c->report.proof;
+
+	if (!proof->ran) {
+		text_format(reasons, "nothing could be verified: %s", proof->why);
+		text_char(reasons, 0);
+		return;
+	}
+	add_facts(proof->wrong, "wrong in execs of the sensor's own: see the fields", reasons);
+	add_facts(proof->withheld & proof->present & ~proof->wrong,
+		  "the row of offsets could not be proven for it here: see the fields", reasons);
 }
 
 static void add_degradations(const struct capability *c, struct text *reasons)
@@ -424,7 +516,7 @@ static void add_degradations(const struct capability *c, struct text *reasons)
 		add_reason(reasons, "records come in parts, as helpers of this kernel take no "
 				    "memory of maps: they have no paths, and little of the name "
 				    "that was executed");
-	if (c->report.picked->attach == ATTACH_TP)
+	if (c->report.picked->attach == ATTACH_TP && !c->report.proof.long_name)
 		add_reason(reasons,
 			   "attached to a tracepoint: below 5.16 the kernel calls no program "
 			   "for an exec with a file name of over about 2,000 bytes, which "
@@ -432,10 +524,7 @@ static void add_degradations(const struct capability *c, struct text *reasons)
 	if (offsets_by_release(&c->report))
 		add_reason(reasons, "the struct offsets were found by the kernel's release only: "
 				    "another build may have others");
-	if (!c->observation.seen) {
-		text_format(reasons, "no exec could be observed: %s", c->observation.why);
-		text_char(reasons, 0);
-	}
+	add_proof(c, reasons);
 	add_identity(c, reasons);
 }
 
@@ -664,21 +753,12 @@ static void put_trust(struct maker *m, struct json_object *object)
 	put_string(m, fetched, "note", report->offsets_note);
 }
 
-static void put_offsets(struct maker *m, struct json_object *document)
+static void put_row(struct maker *m, struct json_object *object,
+		    const struct offsets_provenance *row)
 {
-	static const char *const sources[] = {[OFFSETS_NONE] = "none",
-					      [OFFSETS_BTF] = "btf",
-					      [OFFSETS_DB] = "db",
-					      [OFFSETS_URL] = "url"};
-	const struct offsets_provenance *row = &m->c->report.provenance;
-	enum offsets_source source = m->c->report.offsets_source;
-	struct json_object *object = put_object(m, document, "offsets"), *provenance;
+	struct json_object *provenance;
 
-	put_string(m, object, "source", sources[source]);
-	if (source != OFFSETS_DB && source != OFFSETS_URL)
-		return;
 	put_string(m, object, "matched_by", row->matched_by);
-	put_trust(m, object);
 	provenance = put_object(m, object, "provenance");
 	put_string(m, provenance, "distro", row->distro);
 	put_string(m, provenance, "source", row->source);
@@ -688,6 +768,50 @@ static void put_offsets(struct maker *m, struct json_object *document)
 		put(m, provenance, "source_verified", json_object_new_boolean(true));
 	put_string(m, provenance, "built_at", row->built_at);
 	put_string(m, provenance, "not_looked_for", row->not_looked_for);
+}
+
+/* The row that is not used, since there is BTF. */
+static void put_comparison(struct maker *m, struct json_object *object,
+			   const struct loader_comparison *comparison)
+{
+	struct json_object *row = put_object(m, object, "row");
+
+	put_row(m, row, &comparison->provenance);
+	put_int(m, row, "differences", comparison->differences);
+	put_string(m, row, "first", comparison->first);
+}
+
+static void put_proof(struct maker *m, struct json_object *document)
+{
+	const struct proof *proof = &m->c->report.proof;
+	struct json_object *object;
+
+	if (!m->c->report.picked)
+		return;
+	object = put_object(m, document, "proof");
+	put(m, object, "ran", json_object_new_boolean(proof->ran));
+	put_string(m, object, "why", proof->ran ? "" : proof->why);
+	put_int(m, object, "duration_ms", (proof->took_ns + 500000) / 1000000);
+	put_int(m, object, "execs", proof->children);
+	put_int(m, object, "compared", proof->records);
+}
+
+static void put_offsets(struct maker *m, struct json_object *document)
+{
+	static const char *const sources[] = {[OFFSETS_NONE] = "none",
+					      [OFFSETS_BTF] = "btf",
+					      [OFFSETS_DB] = "db",
+					      [OFFSETS_URL] = "url"};
+	const struct loader_report *report = &m->c->report;
+	struct json_object *object = put_object(m, document, "offsets");
+
+	put_string(m, object, "source", sources[report->offsets_source]);
+	if (offsets_of_row(report->offsets_source)) {
+		put_row(m, object, &report->provenance);
+		put_trust(m, object);
+	} else if (report->comparison.done) {
+		put_comparison(m, object, &report->comparison);
+	}
 }
 
 /* What only a variant that runs has. */
@@ -718,8 +842,14 @@ static void put_fields(struct maker *m, struct json_object *document)
 		put_string(m, object, "state", field_state_str(field.state));
 		if (field.from_proc)
 			put(m, object, "from_proc", json_object_new_boolean(true));
+		if (field.withheld)
+			put(m, object, "withheld", json_object_new_boolean(true));
 		if (field.why)
 			put_string(m, object, "why", field.why);
+		if (field.expected) {
+			put(m, object, "expected", json_object_new_string(field.expected));
+			put(m, object, "seen", json_object_new_string(field.seen));
+		}
 		append(m, list, object);
 	}
 }
@@ -765,6 +895,7 @@ static struct json_object *make_document(struct maker *m)
 	put_variants(m, document);
 	put_offsets(m, document);
 	put_picked(m, document);
+	put_proof(m, document);
 	put_fields(m, document);
 	put_counters(m, document);
 	return document;
@@ -826,6 +957,20 @@ int capability_write(const struct capability *capability, bool pretty, struct te
 	struct maker m = {.c = capability};
 
 	return write_document(&m, make_document(&m), pretty, out);
+}
+
+int capability_write_selftest(const struct capability *c, bool pretty, struct text *out)
+{
+	struct maker m = {.c = c};
+	struct json_object *document = object_of(&m, json_object_new_object());
+
+	put_string(&m, document, "variant", c->report.picked ? c->report.picked->name : "");
+	put_kernel(&m, document);
+	put_readiness(&m, document);
+	put_offsets(&m, document);
+	put_proof(&m, document);
+	put_fields(&m, document);
+	return write_document(&m, document, pretty, out);
 }
 
 /* ------------------------------------------------------------------------ OCSF */

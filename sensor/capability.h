@@ -11,15 +11,6 @@
 #include "loader.h"
 #include "text.h"
 
-/* What the record of one exec showed, made for the purpose. */
-struct capability_observation {
-	bool seen;	  /* the record came */
-	bool terminal;	  /* the process had a controlling terminal */
-	char why[256];	  /* not seen: why not */
-	uint64_t present; /* of its exec_facts */
-	uint32_t flags;	  /* likewise */
-};
-
 /* All that the document is made from; what can't be known is zero or "". */
 struct capability {
 	struct host host;
@@ -30,7 +21,6 @@ struct capability {
 	struct variant_force force;
 	enum loader_error error; /* what loader_open returned */
 	struct loader_report report;
-	struct capability_observation observation;
 	struct counters counters;
 };
 
@@ -59,7 +49,7 @@ enum variant_state capability_variant(const struct capability *capability,
 				      const char **reason);
 
 enum field_state {
-	FIELD_VERIFIED,	  /* compared with the truth and found right: not done yet */
+	FIELD_VERIFIED,	  /* compared with the truth, found right, and not to be mistaken */
 	FIELD_UNVERIFIED, /* it comes */
 	FIELD_ABSENT,
 };
@@ -67,12 +57,14 @@ enum field_state {
 /* "verified", … */
 const char *field_state_str(enum field_state state);
 
-/* One attribute of the event. */
+/* One attribute of the event. Strings are the capability's, or static; NULL: nothing to say. */
 struct capability_field {
 	const char *name; /* its path in the event: "process.file.path" */
 	enum field_state state;
-	bool from_proc;	 /* read from /proc, if the process lives long enough */
-	const char *why; /* absent: why; else NULL */
+	bool from_proc; /* read from /proc, if the process lives long enough */
+	bool withheld; /* absent, though records have it: it is wrong, or a row does not prove it */
+	const char *why;	     /* absent, or not verified: why */
+	const char *expected, *seen; /* it is wrong: what it should have been, and was */
 };
 
 /* The fields in the event's order: number i. False behind the last one. */
@@ -86,7 +78,10 @@ bool capability_field(const struct capability *capability, size_t i,
  */
 int capability_write(const struct capability *capability, bool pretty, struct text *out);
 
-/* The same in an OCSF 1.3.0 event, Device Inventory Info: Log, under `unmapped.capabilities`. */
+/* What `cormorant selftest` says: variant, offsets, proof and fields of the document. */
+int capability_write_selftest(const struct capability *capability, bool pretty, struct text *out);
+
+/* The same as the document in an OCSF 1.3.0 event, Device Inventory Info: Log, under `unmapped.capabilities`. */
 int capability_write_ocsf(const struct capability *capability, bool pretty, struct text *out);
 
 #endif

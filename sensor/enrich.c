@@ -103,12 +103,17 @@ static bool fillable(const struct enricher *enricher, const struct exec_event *e
 static void fill(struct enricher *enricher, struct exec_event *event)
 {
 	struct proc_facts *filled = &enricher->filled;
+	struct exec_facts facts;
 
-	if (!fillable(enricher, event) || proc_reader_facts(enricher->reader, event->head.tgid,
-							    event->facts, event->argv, filled))
+	if (!fillable(enricher, event))
 		return;
-	event->from_proc = filled->facts.present & ~event->facts->present;
+	facts = *event->facts;
+	facts.present &= ~event->withheld;
+	if (proc_reader_facts(enricher->reader, event->head.tgid, &facts, event->argv, filled))
+		return;
+	event->from_proc = filled->facts.present & ~facts.present;
 	event->facts = &filled->facts;
+	event->withheld = 0;
 	event->exe = filled->exe;
 	event->exe_name = filled->exe_name;
 	if (event->from_proc & FACT_BIT(FACT_SECTION + SECTION_CWD))

@@ -39,6 +39,8 @@ enum {
 	CPUS_MAX = 8192,
 	/* How often CPUs without a buffer are looked for. */
 	CHECK_NS = 1000000000,
+	/* Of the records that come while the proof runs: thousands. More count as lost. */
+	QUEUE_BYTES = 16 << 20,
 };
 
 /* Where struct offsets come from; looked for once, by the first variant that wants them. */
@@ -47,8 +49,14 @@ struct offsets_state {
 	enum offsets_source source;
 	struct kernel_offsets offsets;
 	struct offsets_provenance provenance;
-	/* What failed, why, what to do: of the database, and of the offsets service. */
+	/*
+	 * What failed, why, what to do: of the database (no row, or one that the proof has
+	 * refuted), and of the offsets service.
+	 */
 	char why[LOADER_TEXT_MAX], note[LOADER_TEXT_MAX];
+	/* What the proof has refuted. */
+	bool btf_wrong, row_wrong, fetched_wrong;
+	char btf_why[LOADER_TEXT_MAX];
 };
 
 struct loader {
@@ -61,7 +69,9 @@ struct loader {
 	struct hook hook;
 	struct ring_buffer *ring;
 	struct perf_reader *perf;
-	int drained; /* records of this drain */
+	bool proving;		   /* records are queued, */
+	struct record_queue queue; /* here */
+	int drained;		   /* records of this drain */
 	int cpus;
 	struct exec_counters *per_cpu; /* cpus of them, as last read */
 	uint64_t *no_buffer;	       /* a CPU's losses for want of one, as last seen */
@@ -128,7 +138,7 @@ static bool offsets_of_btf(struct offsets_state *state, struct features *feature
 	struct btf *btf;
 	int found;
 
-	if (feature_get(features, FEATURE_BTF)->answer != FEATURE_YES)
+	if (state->btf_wrong || feature_get(features, FEATURE_BTF)->answer != FEATURE_YES)
 		return false;
 	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
 	if (!btf)
@@ -140,6 +150,30 @@ static bool offsets_of_btf(struct offsets_state *state, struct features *feature
 	return found > 0;
 }
 
+/*
+ * A row is proven by values, and two things would let a wrong one through: a pointer read
+ * askew is sometimes null and sometimes not, whatever it is; and where linux_binprm's file
+ * name is null, the programs take the new stack's, which is the same.
+ */
+static void distrust_row(struct kernel_offsets *offsets)
+{
+	(void)offsets_drop_misplaced(offsets);
+	offsets->linux_binprm__filename = OFFSET_ABSENT;
+}
+
+static const char *database_path(const struct loader *loader)
+{
+	const char *path = loader->options->offsets->path;
+
+	return path ? path : CORMORANT_OFFSETS_DB;
+}
+
+static const struct signature_keys *database_keys(const struct loader *loader)
+{
+	return loader->options->offsets->key ? &loader->options->offsets->keys : NULL;
+}
+
+/* The best source that was not refuted. */
 static void find_offsets(struct loader *loader)
 {
 	const struct offsets_options *options = loader->options->offsets;
@@ -147,16 +181,19 @@ static void find_offsets(struct loader *loader)
 	struct offsets_state *state = loader->offsets;
 
 	state->asked = true;
+	state->source = OFFSETS_NONE;
 	if (offsets_of_btf(state, &loader->report->features))
 		return;
-	if (!offsets_db_find(options->path ? options->path : CORMORANT_OFFSETS_DB,
-			     options->key ? &options->keys : NULL, identity, &state->offsets,
-			     &state->provenance, state->why, sizeof(state->why)))
+	if (!state->row_wrong &&
+	    !offsets_db_find(database_path(loader), database_keys(loader), identity,
+			     &state->offsets, &state->provenance, state->why, sizeof(state->why)))
 		state->source = OFFSETS_DB;
-	else if (options->url &&
+	else if (options->url && !state->fetched_wrong &&
 		 !offsets_fetch(options, identity, &state->offsets, &state->provenance, state->note,
 				sizeof(state->note)))
 		state->source = OFFSETS_URL;
+	if (offsets_of_row(state->source))
+		distrust_row(&state->offsets);
 }
 
 static enum loader_error need_offsets(struct loader *loader, struct loader_reason *r)
@@ -216,6 +253,8 @@ static enum loader_error check_needs(struct loader *loader, struct loader_reason
 	struct features *features = &loader->report->features;
 	enum loader_error error = LOADER_OK;
 
+	if (r->variant->access == ACCESS_CORE && loader->offsets->btf_wrong)
+		return reason_set(r, LOADER_NO_OFFSETS, "%s", loader->offsets->btf_why);
 	if (r->variant->access == ACCESS_MAP)
 		error = need_offsets(loader, r);
 	if (!error)
@@ -277,11 +316,21 @@ static enum loader_error load(struct loader *loader, struct loader_reason *r, bo
 	return err ? reason_load(r, err) : LOADER_OK;
 }
 
+static void take_record(void *arg, const void *data, size_t size)
+{
+	struct loader *loader = arg;
+
+	if (loader->proving)
+		record_queue_push(&loader->queue, data, size, QUEUE_BYTES);
+	else
+		loader->fn(loader->arg, data, size);
+}
+
 static int on_sample(void *ctx, void *data, size_t size)
 {
 	struct loader *loader = ctx;
 
-	loader->fn(loader->arg, data, size);
+	take_record(loader, data, size);
 	/* An error ends the drain behind this record; the others stay in the buffer. */
 	return ++loader->drained < DRAIN_RECORDS ? 0 : -EAGAIN;
 }
@@ -307,9 +356,9 @@ static enum loader_error read_buffers(struct loader *loader, struct loader_reaso
 		loader->report->buffers = 1;
 	} else {
 		loader->report->buffer_bytes = cpu_bytes(loader->cpus);
-		loader->perf = perf_reader_open(loader->object.buffer, loader->cpus,
-						loader->report->buffer_bytes, loader->fn,
-						loader->arg, &err);
+		loader->perf =
+			perf_reader_open(loader->object.buffer, loader->cpus,
+					 loader->report->buffer_bytes, take_record, loader, &err);
 		loader->report->buffers = loader->perf ? perf_reader_buffers(loader->perf) : 0;
 	}
 	if (err == -EPERM || err == -EACCES)
@@ -359,6 +408,7 @@ static void reset(struct loader *loader)
 	ring_buffer__free(loader->ring);
 	perf_reader_close(loader->perf);
 	object_close(&loader->object);
+	record_queue_clear(&loader->queue);
 	loader->ring = NULL;
 	loader->perf = NULL;
 }
@@ -379,11 +429,120 @@ static enum loader_error try_hook(struct loader *loader, struct loader_reason *r
 	return error;
 }
 
+/* ------------------------------------------------------------------- the proof */
+
+/* The clock that records are stamped with. */
+static int64_t now_ns(const struct loader *loader)
+{
+	struct timespec ts;
+
+	clock_gettime(loader->object.clock_boot ? CLOCK_BOOTTIME : CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static uint64_t proof_now_ns(void *arg)
+{
+	return (uint64_t)now_ns(arg);
+}
+
+static int proof_drain(void *arg, bool all)
+{
+	return loader_drain(arg, all);
+}
+
+static bool from_row(const struct loader *loader, const struct variant *variant)
+{
+	return variant->access == ACCESS_MAP && offsets_of_row(loader->offsets->source);
+}
+
+/* "the row for this kernel in /usr/share/…/offsets.db (linux-image-…)" */
+static void name_offsets(const struct loader *loader, bool row, char *out, size_t size)
+{
+	const struct offsets_provenance *p = &loader->offsets->provenance;
+	const char *of = p->package[0] ? p->package : p->source, *in = database_path(loader);
+
+	if (loader->offsets->source == OFFSETS_URL)
+		in = loader->options->offsets->url;
+	if (row)
+		snprintf(out, size, "the row for this kernel in %s%s%s%s", in, *of ? " (" : "", of,
+			 *of ? ")" : "");
+	else
+		snprintf(out, size, "the BTF in /sys/kernel/btf/vmlinux");
+}
+
+/* The source is not asked again: another variant with it would be as wrong. */
+static enum loader_error reject(struct loader *loader, struct loader_reason *r, bool row,
+				const char *why, const char *remedy)
+{
+	struct offsets_state *state = loader->offsets;
+	char *kept = state->btf_why, source[400];
+
+	if (row && state->source == OFFSETS_DB) {
+		state->row_wrong = true;
+		kept = state->why;
+	} else if (row) {
+		state->fetched_wrong = true;
+		kept = state->note;
+	} else {
+		state->btf_wrong = true;
+	}
+	name_offsets(loader, row, source, sizeof(source));
+	snprintf(kept, LOADER_TEXT_MAX, "%s %s: %s", source, why, remedy);
+	state->asked = false;
+	return reason_set(r, LOADER_NO_OFFSETS, "%s", kept);
+}
+
+static enum loader_error reject_fact(struct loader *loader, struct loader_reason *r, bool row,
+				     unsigned fact)
+{
+	const struct proof_finding *finding = &loader->report->proof.findings[fact];
+	char why[320];
+
+	loader->report->refuted |= !!(loader->report->proof.wrong & FACT_BIT(fact));
+	if (loader->report->proof.wrong & FACT_BIT(fact))
+		snprintf(why, sizeof(why), "is wrong: %s should be %s, and is %s",
+			 proof_fact_name(fact), finding->expected, finding->seen);
+	else
+		snprintf(why, sizeof(why), "is not proven: %s: %s", proof_fact_name(fact),
+			 finding->why);
+	if (!(loader->report->proof.wrong & FACT_BIT(fact)))
+		return reject(loader, r, row, why, "run the sensor in the host's pid namespace");
+	return reject(loader, r, row, why,
+		      row ? "make it anew from this kernel with `offsets-builder add`" :
+			    "it is another kernel's, or this is a bug: please report it");
+}
+
+/* A row is believed if it is proven; all else unless it is refuted. Without offsets there is nothing below. */
+static enum loader_error prove(struct loader *loader, struct loader_reason *r)
+{
+	struct proof *proof = &loader->report->proof;
+	bool row = from_row(loader, r->variant);
+	const struct proof_source source = {
+		.fd = loader_fd(loader),
+		.drain = proof_drain,
+		.now_ns = proof_now_ns,
+		.arg = loader,
+		.queue = &loader->queue,
+		.from_row = row,
+		.long_name = r->variant->attach == ATTACH_TP,
+	};
+	unsigned fact;
+
+	loader->proving = true;
+	proof_run(proof, &source);
+	loader->proving = false;
+	if (r->variant->access == ACCESS_NONE || (!row && !proof->ran))
+		return LOADER_OK;
+	if (!proof->ran)
+		return reject(loader, r, row, "could not be proven", proof->why);
+	return proof_fails(proof, row, &fact) ? reject_fact(loader, r, row, fact) : LOADER_OK;
+}
+
 /*
  * A kprobe's own rungs: the function behind an exec that has succeeded, which an entry
  * probe does not miss, then execve's return.
  */
-static enum loader_error try_variant(struct loader *loader, struct loader_reason *r)
+static enum loader_error try_once(struct loader *loader, struct loader_reason *r)
 {
 	enum loader_error error = check_needs(loader, r);
 	bool retprobe = r->variant->attach == ATTACH_KPROBE && !post_exec(loader);
@@ -393,6 +552,23 @@ static enum loader_error try_variant(struct loader *loader, struct loader_reason
 	error = try_hook(loader, r, retprobe);
 	if (error == LOADER_ATTACH_FAILED && r->variant->attach == ATTACH_KPROBE && !retprobe)
 		error = try_hook(loader, r, true);
+	if (error)
+		return error;
+	error = prove(loader, r);
+	if (error)
+		reset(loader);
+	return error;
+}
+
+/* Offsets that were refuted give way to those of the next source, of which the same variant is the best. */
+static enum loader_error try_variant(struct loader *loader, struct loader_reason *r)
+{
+	enum loader_error error;
+
+	do
+		error = try_once(loader, r);
+	while (error == LOADER_NO_OFFSETS && r->variant->access == ACCESS_MAP &&
+	       !loader->offsets->asked);
 	return error;
 }
 
@@ -417,6 +593,43 @@ static enum loader_error try_variants(struct loader *loader)
 
 /* ----------------------------------------------------------------------- open */
 
+static void name_difference(struct loader_comparison *comparison, const struct offset_item *item,
+			    uint16_t btf, uint16_t row)
+{
+	size_t used = strlen(comparison->first);
+	char says[2][16];
+
+	snprintf(says[0], sizeof(says[0]), btf == OFFSET_ABSENT ? "none" : "%u", btf);
+	snprintf(says[1], sizeof(says[1]), row == OFFSET_ABSENT ? "none" : "%u", row);
+	if (comparison->differences++ < 8)
+		snprintf(comparison->first + used, sizeof(comparison->first) - used,
+			 "%s%s%s%s: BTF %s, row %s", used ? "; " : "", item->type,
+			 *item->member ? "." : "", item->member, says[0], says[1]);
+}
+
+/* Where the kernel shows BTF and the database has a row, too, the two must say the same. */
+static void compare_row(struct loader *loader)
+{
+	struct loader_comparison *comparison = &loader->report->comparison;
+	struct offsets_state btf = {0};
+	struct kernel_offsets row;
+	char why[512];
+
+	if (offsets_db_find(database_path(loader), database_keys(loader),
+			    &loader->report->identity, &row, &comparison->provenance, why,
+			    sizeof(why)) ||
+	    !offsets_of_btf(&btf, &loader->report->features))
+		return;
+	comparison->done = true;
+	for (size_t i = 0; i < offset_item_count; i++) {
+		uint16_t a = offsets_get(&btf.offsets, &offset_items[i]);
+		uint16_t b = offsets_get(&row, &offset_items[i]);
+
+		if (a != b)
+			name_difference(comparison, &offset_items[i], a, b);
+	}
+}
+
 static void report_picked(struct loader *loader)
 {
 	struct loader_report *report = loader->report;
@@ -433,6 +646,8 @@ static void report_picked(struct loader *loader)
 	report->parts = wants_parts(loader);
 	report->clock_boot = loader->object.clock_boot;
 	memcpy(report->hook, loader->hook.text, sizeof(report->hook));
+	if (report->offsets_source == OFFSETS_BTF)
+		compare_row(loader);
 }
 
 static enum loader_error open_loader(struct loader *loader)
@@ -512,15 +727,6 @@ int loader_fd(const struct loader *loader)
 	return loader->ring ? ring_buffer__epoll_fd(loader->ring) : perf_reader_fd(loader->perf);
 }
 
-/* The clock that records are stamped with. */
-static int64_t now_ns(const struct loader *loader)
-{
-	struct timespec ts;
-
-	clock_gettime(loader->object.clock_boot ? CLOCK_BOOTTIME : CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 static int read_per_cpu(struct loader *loader)
 {
 	for (__u32 cpu = 0; cpu < (__u32)loader->cpus; cpu++)
@@ -546,11 +752,23 @@ static void check_cpus(struct loader *loader, int64_t now)
 	}
 }
 
+static void hand_over_queued(struct loader *loader)
+{
+	struct queued_record *record;
+
+	while ((record = record_queue_pop(&loader->queue))) {
+		loader->fn(loader->arg, record->bytes, record->size);
+		free(record);
+	}
+}
+
 int loader_drain(struct loader *loader, bool all)
 {
 	int64_t now;
 	int n;
 
+	if (!loader->proving)
+		hand_over_queued(loader);
 	if (loader->perf) {
 		now = now_ns(loader);
 		check_cpus(loader, now);
@@ -603,6 +821,7 @@ int loader_counters(struct loader *loader, struct counters *counters, bool ended
 		counters->attempted += loader->per_cpu[cpu].attempted;
 		counters->lost_kernel += lost_on(loader, cpu);
 	}
+	counters->lost_kernel += loader->queue.refused;
 	counters->hook_missed =
 		recursion_misses(loader) + loader->hook_missed + hook_missed(&loader->hook);
 	known = counters->received + counters->lost_kernel;

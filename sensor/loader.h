@@ -12,13 +12,14 @@
 #include "hook.h"
 #include "offsets_db.h"
 #include "offsets_options.h"
+#include "proof.h"
 #include "variant.h"
 
 enum loader_error {
 	LOADER_OK,
 	LOADER_KERNEL_TOO_OLD,	  /* no bpf(2), or no program type, map or hook that would do */
 	LOADER_MISSING_BTF,	  /* the kernel shows no BTF, and CO-RE needs it */
-	LOADER_NO_OFFSETS,	  /* neither BTF nor a row of this kernel's for `map` */
+	LOADER_NO_OFFSETS,	  /* no row of this kernel's for `map`, or none that is right */
 	LOADER_NOT_PERMITTED,	  /* a capability is missing, or the kernel is locked down */
 	LOADER_NO_TRACEFS,	  /* tracefs is not mounted or not readable */
 	LOADER_VERIFIER_REJECTED, /* the verifier refused a program */
@@ -39,6 +40,19 @@ struct loader_reason {
 
 enum offsets_source { OFFSETS_NONE, OFFSETS_BTF, OFFSETS_DB, OFFSETS_URL };
 
+static inline bool offsets_of_row(enum offsets_source source)
+{
+	return source == OFFSETS_DB || source == OFFSETS_URL;
+}
+
+/* This kernel's row of the database, held against its BTF, where both are there. */
+struct loader_comparison {
+	bool done;
+	struct offsets_provenance provenance; /* of the row */
+	int differences;		      /* numbers that are not the same */
+	char first[512];		      /* the first of them, for people */
+};
+
 /* What was found out, and what became of it. */
 struct loader_report {
 	/* Why the variants that were not picked were not; reason 0 is the best variant's. */
@@ -51,6 +65,9 @@ struct loader_report {
 	char offsets_passed_over
 		[LOADER_TEXT_MAX];	    /* of OFFSETS_URL: why the database is not used */
 	char offsets_note[LOADER_TEXT_MAX]; /* of OFFSETS_URL: what did not go well, or "" */
+	struct loader_comparison comparison;
+	struct proof proof;
+	bool refuted; /* some offsets were found wrong before these */
 	char hook[HOOK_TEXT_BYTES];
 	bool parts;	     /* records come in parts, strings are short and paths missing */
 	bool clock_boot;     /* times are of the boot clock, which does not stop in suspend */
@@ -74,9 +91,11 @@ struct loader_options {
 struct loader;
 
 /*
- * Loads and attaches; the buffers are being read before the hook is attached. Returns
- * LOADER_OK and *loader, or the error that stands for the start as a whole: that of the
- * best variant allowed by force.
+ * Loads and attaches; the buffers are being read before the hook is attached. Then what it
+ * says is proven (proof.h), and what is wrong in it is passed over as if it had not loaded.
+ * fn is not called yet: what came meanwhile is kept for the first drain, execs of the proof's
+ * own among it (proof_made). Returns LOADER_OK and *loader, or the error that stands for the
+ * start as a whole: that of the best variant allowed by force.
  */
 enum loader_error loader_open(const struct loader_options *options, struct loader **loader,
 			      struct loader_report *report);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "probe.h"
+#include "proof_program.h"
 #include "run.h"
 #include "version.h"
 
@@ -13,6 +14,7 @@ static const char usage_text[] =
 	"usage: cormorant run [OPTION]...\n"
 	"       cormorant probe [--json] [OPTION]...\n"
 	"       cormorant capabilities [--ocsf] [OPTION]...\n"
+	"       cormorant selftest [--json] [OPTION]...\n"
 	"       cormorant --help | --version\n"
 	"\n"
 	"Watches every program that is executed on this host.\n"
@@ -166,9 +168,12 @@ int main(int argc, char **argv)
 		{"run", command_run},
 		{"probe", command_probe},
 		{"capabilities", command_capabilities},
+		{"selftest", command_selftest},
 	};
 	const char *command = argc > 1 ? argv[1] : "";
 
+	if (argc && !strcmp(argv[0], PROOF_ARGV0))
+		proof_program_main();
 	if (!strcmp(command, "--help") || !strcmp(command, "-h"))
 		return print(usage_text);
 	if (!strcmp(command, "--version") || !strcmp(command, "-V"))

@@ -16,7 +16,7 @@ struct kernel_id {
 };
 struct kernel_caps {
 	__u64 val;
-};
+} __attribute__((packed, aligned(4))); /* an array of two until 6.2 */
 
 #define DECLARE_MEMBER(s, type, member) type member;
 #define DECLARE_STRUCT(s)                                                                          \
@@ -43,10 +43,11 @@ KERNEL_STRUCTS(DECLARE_STRUCT)
 
 #define AT(number) offsetof(struct kernel_offsets, number)
 #define ITEM_MEMBER(s, type, member)                                                               \
-	{OFFSET_OF_MEMBER, #s, #member, READ_SIZE(((struct s *)0)->member), AT(s##__##member)},
+	{OFFSET_OF_MEMBER, #s, #member, READ_SIZE(((struct s *)0)->member), _Alignof(type),        \
+	 AT(s##__##member)},
 #define ITEM_STRUCT(s) KERNEL_##s(ITEM_MEMBER)
-#define ITEM_SIZE(s) {OFFSET_OF_SIZE, #s, "", 0, AT(size__##s)},
-#define ITEM_VALUE(e, v) {OFFSET_OF_VALUE, #e, #v, 0, AT(value__##v)},
+#define ITEM_SIZE(s) {OFFSET_OF_SIZE, #s, "", 0, _Alignof(struct s), AT(size__##s)},
+#define ITEM_VALUE(e, v) {OFFSET_OF_VALUE, #e, #v, 0, 1, AT(value__##v)},
 
 const struct offset_item offset_items[] = {KERNEL_STRUCTS(ITEM_STRUCT) KERNEL_SIZES(ITEM_SIZE)
 						   KERNEL_VALUES(ITEM_VALUE)};
@@ -74,6 +75,21 @@ uint16_t offsets_get(const struct kernel_offsets *offsets, const struct offset_i
 void offsets_set(struct kernel_offsets *offsets, const struct offset_item *item, uint16_t value)
 {
 	memcpy((char *)offsets + item->at, &value, sizeof(value));
+}
+
+int offsets_drop_misplaced(struct kernel_offsets *offsets)
+{
+	int dropped = 0;
+
+	for (size_t i = 0; i < ITEM_COUNT; i++) {
+		uint16_t value = offsets_get(offsets, &offset_items[i]);
+
+		if (value == OFFSET_ABSENT || value % offset_items[i].align == 0)
+			continue;
+		offsets_set(offsets, &offset_items[i], OFFSET_ABSENT);
+		dropped++;
+	}
+	return dropped;
 }
 
 bool offsets_empty(const struct kernel_offsets *offsets)

@@ -22,6 +22,7 @@ struct offset_item {
 	const char *type;   /* struct (or, of a value, enum) name, without the keyword */
 	const char *member; /* member or enumerator; "" for a struct's size */
 	uint16_t size;	    /* bytes that are read of a member at once; 0: its address counts */
+	uint16_t align;	    /* no compiler puts it anywhere but at multiples of it */
 	uint16_t at;	    /* offsetof in struct kernel_offsets */
 };
 
@@ -53,6 +54,9 @@ int offsets_take(struct kernel_offsets *offsets, const struct offset_field *fiel
 const struct offset_item *offset_item_named(const char *type, const char *member);
 /* The items, of offset_item_count, that were not seen in a row: "cred.uid, upid", or "". */
 void offsets_name_unseen(const bool *seen, char *text, size_t size);
+
+/* Takes what can't be where it is said to be for absent. Returns how many that were. */
+int offsets_drop_misplaced(struct kernel_offsets *offsets);
 
 /*
  * Fills offsets from a kernel's BTF, which may be hostile: members of anonymous structs

@@ -2,18 +2,12 @@
 #include "probe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,10 +15,6 @@
 #include "version.h"
 
 enum {
-	/* So long the record of an exec is waited for: an emulated machine takes its time. */
-	OBSERVE_MS = 5000,
-	/* A look at the buffer at least so often, should nobody wake us. */
-	STEP_MS = 20,
 	/* So long programs that are still running after the hook is gone are waited for. */
 	SETTLE_MS = 200,
 	WIDTH_MIN = 80,
@@ -32,172 +22,25 @@ enum {
 	WIDTH_MAX = 100,
 };
 
-/* ------------------------------------------------------------ observing an exec */
+/* ------------------------------------------------------------------- gathering */
 
 struct probe {
 	struct capability capability;
 	struct loader *loader;
 	struct record_decoder decoder;
-	pid_t child;
-	int terminal;	/* the master of the child's terminal, or -1 */
-	char tty[64];	/* its slave */
-	char token[32]; /* an argument that no other process has */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
-
-/* In a pid namespace fork's number is not the record's: the arguments tell, if they come. */
-static bool is_child(const struct probe *probe, const struct exec_event *event)
-{
-	if (event->argv.data)
-		return memmem(event->argv.data, event->argv.len, probe->token,
-			      strlen(probe->token));
-	return event->head.tgid == (uint32_t)probe->child;
-}
 
 static void on_record(void *arg, const void *data, size_t size)
 {
 	struct probe *probe = arg;
-	struct capability_observation *observation = &probe->capability.observation;
+	struct counters *counters = &probe->capability.counters;
 	struct exec_event event;
 
-	probe->capability.counters.received++;
-	if (record_decode(&probe->decoder, data, size, &event)) {
-		probe->capability.counters.malformed_events++;
-		return;
-	}
-	probe->capability.counters.suppressed++;
-	if (observation->seen || !probe->child || !is_child(probe, &event))
-		return;
-	observation->seen = true;
-	observation->present = event.facts->present;
-	observation->flags = event.facts->flags;
-}
-
-static void not_seen(struct probe *probe, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static void not_seen(struct probe *probe, const char *format, ...)
-{
-	struct capability_observation *observation = &probe->capability.observation;
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(observation->why, sizeof(observation->why), format, args);
-	va_end(args);
-}
-
-/* A terminal for the child, so that what the kernel says of terminals can be seen. */
-static void open_terminal(struct probe *probe)
-{
-	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-	if (fd >= 0 &&
-	    (grantpt(fd) || unlockpt(fd) || ptsname_r(fd, probe->tty, sizeof(probe->tty)))) {
-		close(fd);
-		fd = -1;
-	}
-	probe->terminal = fd;
-	probe->capability.observation.terminal = fd >= 0;
-}
-
-/*
- * The harmless program is this one. Where there is no /proc it is what was executed to start
- * it. mute can't be written to: it stands in for the terminal, and needs no /dev.
- */
-static void __attribute__((noreturn)) become_child(struct probe *probe, int mute, int report)
-{
-	char *const argv[] = {(char[]){"cormorant"}, (char[]){"--version"}, probe->token, NULL};
-	const char *self = (const char *)getauxval(AT_EXECFN); /* NOLINT: an address by design */
-	int out, error;
-
-	setsid();
-	out = probe->terminal >= 0 ? open(probe->tty, O_RDWR) : -1;
-	if (out < 0)
-		out = mute;
-	dup2(out, STDOUT_FILENO);
-	dup2(out, STDERR_FILENO);
-	execv("/proc/self/exe", argv);
-	if (self)
-		execv(self, argv);
-	error = errno;
-	_exit(write(report, &error, sizeof(error)) == sizeof(error) ? 127 : 126);
-}
-
-/* The report's end closes with the exec; before it, an errno may come. */
-static bool await_exec(struct probe *probe, int report)
-{
-	struct pollfd fd = {.fd = report, .events = POLLIN};
-	int error = ETIMEDOUT;
-
-	if (poll(&fd, 1, OBSERVE_MS) == 1 && read(report, &error, sizeof(error)) == 0)
-		return true;
-	not_seen(probe, "cannot execute this program: %s: let it execute itself", strerror(error));
-	return false;
-}
-
-/* Returns true if the child has executed something. */
-static bool start_child(struct probe *probe)
-{
-	int report[2];
-	bool done;
-
-	if (pipe2(report, O_CLOEXEC)) {
-		not_seen(probe, "cannot make a pipe: %s: raise the limit of open files",
-			 strerror(errno));
-		return false;
-	}
-	probe->child = fork();
-	if (!probe->child)
-		become_child(probe, report[0], report[1]);
-	if (probe->child < 0)
-		not_seen(probe, "cannot fork: %s: raise the limit of processes", strerror(errno));
-	close(report[1]);
-	done = probe->child > 0 && await_exec(probe, report[0]);
-	close(report[0]);
-	return done;
-}
-
-static void await_record(struct probe *probe)
-{
-	struct capability_observation *observation = &probe->capability.observation;
-	struct pollfd fd = {.fd = loader_fd(probe->loader), .events = POLLIN};
-	int64_t deadline = now_ms() + OBSERVE_MS;
-	int left = 0;
-
-	while (!observation->seen && left >= 0 && now_ms() < deadline) {
-		(void)poll(&fd, 1, STEP_MS);
-		left = loader_drain(probe->loader, false);
-	}
-	if (!observation->seen && left < 0)
-		not_seen(probe, "cannot read the buffer: %s", strerror(-left));
-	else if (!observation->seen)
-		not_seen(probe,
-			 "no record of this program's own exec came within %d s: see the counters",
-			 OBSERVE_MS / 1000);
-}
-
-static void observe(struct probe *probe)
-{
-	uint64_t random = 0;
-
-	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);
-	snprintf(probe->token, sizeof(probe->token), "observe-%016llx",
-		 (unsigned long long)random ^ (unsigned long long)getpid());
-	open_terminal(probe);
-	if (start_child(probe))
-		await_record(probe);
-	if (probe->child > 0) {
-		kill(probe->child, SIGKILL); /* its exec is all that was wanted of it */
-		waitpid(probe->child, NULL, 0);
-	}
-	if (probe->terminal >= 0)
-		close(probe->terminal);
+	counters->received++;
+	if (record_decode(&probe->decoder, data, size, &event))
+		counters->malformed_events++;
+	else
+		counters->suppressed++;
 }
 
 static bool read_counters(struct probe *probe, bool ended)
@@ -226,13 +69,12 @@ static void settle(struct probe *probe)
 	read_counters(probe, true);
 }
 
-/* ------------------------------------------------------------------- gathering */
-
 struct probe_options {
 	struct variant_force force;
 	struct offsets_options offsets;
 	bool json;
 	bool ocsf;
+	bool selftest;
 	bool done; /* the text that was asked for has been printed */
 };
 
@@ -254,7 +96,7 @@ static void gather(struct probe *probe, const struct probe_options *options)
 	capability_read_host(capability);
 	capability->error = loader_open(&loading, &probe->loader, &capability->report);
 	if (!capability->error) {
-		observe(probe);
+		probe->decoder.withheld = capability->report.proof.withheld;
 		settle(probe);
 		loader_close(probe->loader);
 	}
@@ -622,6 +464,20 @@ static void put_provenance(struct table *t, const struct loader_report *report)
 		put(t, "- %s", report->offsets_note);
 }
 
+static void put_comparison(struct table *t, const struct loader_comparison *comparison)
+{
+	if (!comparison->done)
+		return;
+	if (!comparison->differences) {
+		put_glued(t, ";");
+		put(t, "the database's row says the same");
+		return;
+	}
+	put_glued(t, ";");
+	put(t, "the database's row differs in %d numbers:", comparison->differences);
+	put_words(t, slice_of(comparison->first));
+}
+
 static void put_picked(struct table *t, const struct loader_report *report)
 {
 	char per_cpu[48] = "";
@@ -637,6 +493,7 @@ static void put_picked(struct table *t, const struct loader_report *report)
 		put_provenance(t, report);
 	else
 		put(t, report->offsets_source == OFFSETS_BTF ? "the kernel's BTF" : "none");
+	put_comparison(t, &report->comparison);
 	put_title(t, "buffer");
 	put(t, "%s, %zu KiB%s%s", transport_names[report->picked->transport],
 	    report->buffer_bytes / 1024, per_cpu, report->parts ? ", records in parts" : "");
@@ -646,18 +503,42 @@ static void put_picked(struct table *t, const struct loader_report *report)
 
 /* ---------------------------------------------------------------------- fields */
 
-/* The fields from the i-th on that are absent for its reason; marks them as said. */
-static void put_absent(struct table *t, const struct capability *c, size_t i, const char *why,
-		       bool *said)
+/* True if two fields have the same to say. */
+static bool same_field(const struct capability_field *a, const struct capability_field *b)
 {
-	struct capability_field field;
+	return a->state == b->state && a->withheld == b->withheld && a->why && b->why &&
+	       !strcmp(a->why, b->why) && !a->expected && !b->expected;
+}
+
+static void put_wrong(struct table *t, const struct capability_field *field)
+{
+	put(t, "%s: %s: it should be", field->name, field->why);
+	put_words(t, slice_of(field->expected));
+	put(t, "and is");
+	put_words(t, slice_of(field->seen));
+}
+
+/* The fields from the i-th on that are as they are for its reason; marks them as said. */
+static void put_alike_fields(struct table *t, const struct capability *c, size_t i, bool *said)
+{
+	struct capability_field first, field;
 	const char *comma = "";
 
-	put_label(t, LABEL, yellow, "absent");
-	go_to(t, ITEM);
-	put(t, "%s:", why);
+	capability_field(c, i, &first);
+	put_label(t, LABEL,
+		  first.withheld		? red :
+		  first.state == FIELD_VERIFIED ? green :
+						  yellow,
+		  first.withheld ? "withheld" : field_state_str(first.state));
+	go_to(t, ITEM + 2);
+	if (first.expected) {
+		said[i] = true;
+		put_wrong(t, &first);
+		return;
+	}
+	put(t, "%s:", first.why);
 	for (; capability_field(c, i, &field); i++) {
-		if (said[i] || field.state != FIELD_ABSENT || strcmp(field.why, why) != 0)
+		if (said[i] || !same_field(&field, &first))
 			continue;
 		said[i] = true;
 		put_glued(t, comma);
@@ -666,9 +547,19 @@ static void put_absent(struct table *t, const struct capability *c, size_t i, co
 	}
 }
 
+static void put_proof(struct table *t, const struct proof *proof)
+{
+	put_title(t, "proof");
+	if (proof->ran)
+		put(t, "%d of %d execs compared, %lld ms", proof->records, proof->children,
+		    (long long)((proof->took_ns + 500000) / 1000000));
+	else
+		put(t, "none: %s", proof->why);
+}
+
 static void put_fields(struct table *t, const struct capability *c)
 {
-	size_t states[3] = {0}, from_proc = 0, count = 0;
+	size_t states[3] = {0}, from_proc = 0, withheld = 0, count = 0;
 	struct capability_field field;
 	bool *said;
 
@@ -680,15 +571,20 @@ static void put_fields(struct table *t, const struct capability *c)
 	for (; capability_field(c, count, &field); count++) {
 		states[field.state]++;
 		from_proc += field.from_proc;
+		withheld += field.withheld;
 	}
 	put(t, "%zu verified, %zu unverified, %zu absent", states[FIELD_VERIFIED],
 	    states[FIELD_UNVERIFIED], states[FIELD_ABSENT]);
+	if (withheld)
+		put(t, "(%zu withheld)", withheld);
 	if (from_proc)
 		put(t, "(%zu only from /proc, of processes that live long enough)", from_proc);
 	said = calloc(count, sizeof(*said));
-	for (size_t i = 0; said && capability_field(c, i, &field); i++)
-		if (field.state == FIELD_ABSENT && !said[i])
-			put_absent(t, c, i, field.why, said);
+	/* The worst comes first. */
+	for (int state = FIELD_ABSENT; said && state >= FIELD_VERIFIED; state--)
+		for (size_t i = 0; capability_field(c, i, &field); i++)
+			if ((int)field.state == state && field.why && !said[i])
+				put_alike_fields(t, c, i, said);
 	free(said);
 }
 
@@ -707,6 +603,40 @@ void probe_table(const struct capability *capability, int width, bool colour, st
 	put_variants(t, capability);
 	put_gap(t);
 	put_picked(t, &capability->report);
+	if (capability->report.picked)
+		put_proof(t, &capability->report.proof);
+	put_fields(t, capability);
+	go_to(t, 0);
+	text_free(&table.word);
+}
+
+static void put_verified(struct table *t, const struct capability *c)
+{
+	struct capability_field field;
+	const char *comma = "";
+
+	put_label(t, 0, green, "verified");
+	go_to(t, LABEL);
+	for (size_t i = 0; capability_field(c, i, &field); i++) {
+		if (field.state != FIELD_VERIFIED)
+			continue;
+		put_glued(t, comma);
+		put(t, "%s", field.name);
+		comma = ",";
+	}
+}
+
+void selftest_table(const struct capability *capability, int width, bool colour, struct text *out)
+{
+	struct table table = {.out = out, .width = width, .colour = colour}, *t = &table;
+
+	put_title(t, "variant");
+	put(t, "%s", capability->report.picked ? capability->report.picked->name : "none");
+	put_readiness(t, capability);
+	if (capability->report.picked) {
+		put_proof(t, &capability->report.proof);
+		put_verified(t, capability);
+	}
 	put_fields(t, capability);
 	go_to(t, 0);
 	text_free(&table.word);
@@ -714,20 +644,26 @@ void probe_table(const struct capability *capability, int width, bool colour, st
 
 /* -------------------------------------------------------------------- commands */
 
-#define START_OPTIONS                                                                              \
+#define LOADER_OPTIONS                                                                             \
 	OFFSETS_USAGE                                                                              \
 	"      --attach=A        force a rung, for tests and debugging: raw_tp, tp, kprobe\n"      \
 	"      --transport=T     ringbuf, perfbuf\n"                                               \
 	"      --access=X        core, map, none\n"                                                \
 	"  -h, --help            this text\n"                                                      \
-	"\n"                                                                                       \
-	"Exit status: 0 a variant would run, 1 failed, 2 bad usage, 3 none would.\n"
+	"\n"
+#define START_OPTIONS                                                                              \
+	LOADER_OPTIONS "Exit status: 0 a variant would run, 1 failed, 2 bad usage, 3 none "        \
+		       "would.\n"
+#define SELFTEST_OPTIONS                                                                           \
+	LOADER_OPTIONS                                                                             \
+	"Exit status: 0 nothing is wrong, 1 something disagrees with the truth, 2 bad usage,\n"    \
+	"3 no variant would run, or no program could be executed.\n"
 
 static const char probe_usage[] =
 	"usage: cormorant probe [--json] [OPTION]...\n"
 	"\n"
 	"Says what this kernel offers, which variant `cormorant run` would use, and why not\n"
-	"each better one. It starts one, looks at an exec of its own, and stops it again.\n"
+	"each better one. It starts one, proves what it says, and stops it again.\n"
 	"\n"
 	"      --json            the document of `cormorant capabilities`\n" START_OPTIONS;
 
@@ -739,6 +675,14 @@ static const char capabilities_usage[] =
 	"\n"
 	"      --ocsf            in an OCSF 1.3.0 event (5001, Device Inventory "
 	"Info)\n" START_OPTIONS;
+
+static const char selftest_usage[] =
+	"usage: cormorant selftest [--json] [OPTION]...\n"
+	"\n"
+	"Starts what `cormorant run` would use, executes programs of which every field is known,\n"
+	"and compares what the kernel side says of them. As every start of `cormorant run` does.\n"
+	"\n"
+	"      --json            as JSON\n" SELFTEST_OPTIONS;
 
 enum { OPTION_ATTACH = 256, OPTION_TRANSPORT, OPTION_ACCESS, OPTION_JSON, OPTION_OCSF };
 
@@ -831,7 +775,11 @@ static int write_found(const struct capability *capability, const struct probe_o
 	bool terminal = isatty(STDOUT_FILENO);
 	int err = 0;
 
-	if (options->ocsf)
+	if (options->selftest && options->json)
+		err = capability_write_selftest(capability, terminal, out);
+	else if (options->selftest)
+		selftest_table(capability, table_width(), terminal && !getenv("NO_COLOR"), out);
+	else if (options->ocsf)
 		err = capability_write_ocsf(capability, terminal, out);
 	else if (options->json)
 		err = capability_write(capability, terminal, out);
@@ -840,6 +788,16 @@ static int write_found(const struct capability *capability, const struct probe_o
 	if (options->ocsf || options->json)
 		text_char(out, '\n');
 	return out->failed ? -ENOMEM : err;
+}
+
+static enum exit_status status_of(const struct loader_report *report,
+				  const struct probe_options *options)
+{
+	if (options->selftest && (report->refuted || report->proof.wrong))
+		return EXIT_FAILED;
+	if (!report->picked || (options->selftest && !report->proof.ran))
+		return EXIT_CANNOT;
+	return EXIT_DONE;
 }
 
 static enum exit_status find_and_print(const struct probe_options *options)
@@ -854,8 +812,8 @@ static enum exit_status find_and_print(const struct probe_options *options)
 		fprintf(stderr, "cormorant: cannot say what was found: no memory: free some\n");
 	else
 		status = print(out.data, out.len);
-	if (!status && !probe->capability.report.picked)
-		status = EXIT_CANNOT;
+	if (!status)
+		status = status_of(&probe->capability.report, options);
 	text_free(&out);
 	free(probe);
 	return status;
@@ -874,6 +832,14 @@ enum exit_status command_capabilities(int argc, char **argv)
 	struct probe_options options = {.json = true};
 	enum exit_status status =
 		parse(argc, argv, capabilities_long_options, capabilities_usage, &options);
+
+	return status || options.done ? status : find_and_print(&options);
+}
+
+enum exit_status command_selftest(int argc, char **argv)
+{
+	struct probe_options options = {.selftest = true};
+	enum exit_status status = parse(argc, argv, probe_long_options, selftest_usage, &options);
 
 	return status || options.done ? status : find_and_print(&options);
 }

@@ -565,6 +565,20 @@ static int fill_all(const struct proc_setting *setting, struct proc_facts *out,
 	return fill_exe(setting, out, dir, buffer);
 }
 
+void proc_facts_take(const struct proc_setting *setting, int dir, struct proc_facts_buffer *buffer,
+		     struct proc_facts *out)
+{
+	int fd = openat(dir, "stat", O_RDONLY | O_CLOEXEC);
+	struct proc_stat stat;
+
+	*out = (struct proc_facts){0};
+	if (fd < 0)
+		return;
+	if (!proc_file_stat(fd, &stat))
+		fill_all(setting, out, &stat, dir, buffer);
+	close(fd);
+}
+
 int proc_facts_read(const struct proc_setting *setting, const struct proc_subject *subject,
 		    struct proc_facts_buffer *buffer, struct proc_facts *out)
 {

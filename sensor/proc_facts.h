@@ -58,6 +58,13 @@ struct proc_facts {
  */
 bool proc_terminal_name(uint32_t tty, char *name, size_t size);
 
+/*
+ * All that /proc/PID, open as dir, says of a process that the caller knows to be the one,
+ * and to stand still. Nothing of its parent.
+ */
+void proc_facts_take(const struct proc_setting *setting, int dir, struct proc_facts_buffer *buffer,
+		     struct proc_facts *out);
+
 /* Returns 0, -ESRCH if the process is not, or no longer, the event's, or another negative errno. */
 int proc_facts_read(const struct proc_setting *setting, const struct proc_subject *subject,
 		    struct proc_facts_buffer *buffer, struct proc_facts *out);

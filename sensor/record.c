@@ -21,20 +21,27 @@ static bool string_valid(const char *s, size_t size)
 	return memchr(s, 0, size) != NULL;
 }
 
-static bool facts_valid(const struct exec_facts *facts)
+uint64_t record_malformed_facts(const struct exec_facts *facts)
 {
-	if (facts->present >> FACT_COUNT || facts->flags & ~(uint32_t)EXEC_FLAGS_ALL)
-		return false;
-	if (facts->present & FACT_BIT(FACT_MTIME) && facts->mtime_nsec >= 1000000000)
-		return false;
-	return (!(facts->present & FACT_BIT(FACT_COMM)) ||
-		string_valid(facts->comm, sizeof(facts->comm))) &&
-	       (!(facts->present & FACT_BIT(FACT_PARENT_COMM)) ||
-		string_valid(facts->parent_comm, sizeof(facts->parent_comm))) &&
-	       (!(facts->present & FACT_BIT(FACT_TTY)) ||
-		string_valid(facts->tty, sizeof(facts->tty))) &&
-	       (!(facts->present & FACT_BIT(FACT_FS)) ||
-		string_valid(facts->fs, sizeof(facts->fs)));
+	uint64_t malformed = 0;
+
+	if (!string_valid(facts->comm, sizeof(facts->comm)))
+		malformed |= FACT_BIT(FACT_COMM);
+	if (!string_valid(facts->parent_comm, sizeof(facts->parent_comm)))
+		malformed |= FACT_BIT(FACT_PARENT_COMM);
+	if (!string_valid(facts->tty, sizeof(facts->tty)))
+		malformed |= FACT_BIT(FACT_TTY);
+	if (!string_valid(facts->fs, sizeof(facts->fs)))
+		malformed |= FACT_BIT(FACT_FS);
+	if (facts->mtime_nsec >= 1000000000)
+		malformed |= FACT_BIT(FACT_MTIME);
+	return malformed & facts->present;
+}
+
+static bool facts_valid(const struct exec_facts *facts, uint64_t withheld)
+{
+	return !(facts->present >> FACT_COUNT || facts->flags & ~(uint32_t)EXEC_FLAGS_ALL ||
+		 record_malformed_facts(facts) & ~withheld);
 }
 
 /* Cuts the record into its sections. They must fill it exactly. */
@@ -60,21 +67,32 @@ static bool sections_cut(const struct exec_record *record, struct slice *section
 	return left == 0;
 }
 
-/* argc as the stack of the new program says it, if it can be. */
-static void argc_from_stack(const struct exec_facts *facts, size_t at_least,
-			    struct exec_event *event)
+static void sections_withhold(struct slice *sections, uint64_t withheld)
 {
-	event->argc = facts->argc;
-	event->argc_known =
-		facts->present & FACT_BIT(FACT_ARGC) && facts->argc >= at_least &&
-		(!(facts->present & FACT_BIT(FACT_ARGV)) || facts->argc <= facts->argv_bytes);
+	for (int i = 0; i < SECTION_COUNT; i++)
+		if (withheld & FACT_BIT(FACT_SECTION + i))
+			sections[i] = (struct slice){0};
 }
 
-static bool argv_decode(const struct exec_facts *facts, struct slice argv, struct exec_event *event)
+/* argc as the stack of the new program says it, if it can be. */
+static void argc_from_stack(size_t at_least, struct exec_event *event)
 {
+	const struct exec_facts *facts = event->facts;
+
+	event->argc = facts->argc;
+	event->argc_known = exec_knows(event, FACT_ARGC) && facts->argc >= at_least &&
+			    (!exec_knows(event, FACT_ARGV) || facts->argc <= facts->argv_bytes);
+}
+
+static bool argv_decode(struct slice argv, struct exec_event *event)
+{
+	const struct exec_facts *facts = event->facts;
 	bool truncated = facts->flags & EXEC_TRUNCATED_BIT(SECTION_ARGV);
 	size_t count = 0;
 
+	/* What is carried means nothing without knowing where it begins and ends. */
+	if (event->withheld & FACT_BIT(FACT_ARGV))
+		argv = (struct slice){0};
 	event->argv = argv;
 	if (argv.data && (!(facts->present & FACT_BIT(FACT_ARGV)) || argv.len > facts->argv_bytes ||
 			  truncated != (argv.len < facts->argv_bytes)))
@@ -83,7 +101,7 @@ static bool argv_decode(const struct exec_facts *facts, struct slice argv, struc
 	for (size_t i = 0; i < argv.len; i++)
 		count += !argv.data[i];
 	if (!argv.data || truncated) {
-		argc_from_stack(facts, count, event);
+		argc_from_stack(count, event);
 		return true;
 	}
 	/* The whole argv is there: the arguments can be counted. */
@@ -153,11 +171,13 @@ int record_decode(struct record_decoder *decoder, const void *data, size_t size,
 	if (size < sizeof(*record) || !head_valid(&record->event, size))
 		return -EBADMSG;
 	facts = &record->facts;
-	if (!facts_valid(facts) || !sections_cut(record, sections))
+	if (!facts_valid(facts, decoder->withheld) || !sections_cut(record, sections))
 		return -EBADMSG;
-	*event = (struct exec_event){.head = record->event, .facts = facts};
+	sections_withhold(sections, decoder->withheld);
+	*event = (struct exec_event){
+		.head = record->event, .facts = facts, .withheld = decoder->withheld};
 	decoder->used = 0;
-	if (!argv_decode(facts, sections[SECTION_ARGV], event) ||
+	if (!argv_decode(sections[SECTION_ARGV], event) ||
 	    !filename_decode(sections[SECTION_FILENAME], &event->filename))
 		return -EBADMSG;
 	path_decode(decoder, facts, sections, SECTION_EXE, &event->exe);

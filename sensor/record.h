@@ -24,6 +24,7 @@ struct exec_parent {
 struct exec_event {
 	struct process_exec_event head;
 	const struct exec_facts *facts; /* the record's, or after enrich perhaps the enricher's */
+	uint64_t withheld;		/* FACT_BIT()s of what facts has, but nobody may believe */
 	uint64_t from_proc; /* FACT_BIT()s of those facts that are /proc's, not the record's */
 	struct slice argv;  /* data NULL if it is not carried */
 	bool argv_truncated;
@@ -41,21 +42,26 @@ struct exec_event {
 	struct exec_parent parent;
 };
 
-/* Where decoded paths are built; reused from event to event. */
+/* Where decoded paths are built; reused from event to event. Zero-initialised it withholds nothing. */
 struct record_decoder {
+	uint64_t withheld; /* FACT_BIT()s that no event is to have: see proof.h */
 	char paths[3 * PATH_BYTES_MAX + 2 * CGROUP_BYTES_MAX];
 	size_t used;
 };
 
 static inline bool exec_knows(const struct exec_event *event, unsigned fact)
 {
-	return event->facts->present & FACT_BIT(fact);
+	return event->facts->present & ~event->withheld & FACT_BIT(fact);
 }
+
+/* FACT_BIT()s of facts whose content is none: text without an end, more nanoseconds than a second has. */
+uint64_t record_malformed_facts(const struct exec_facts *facts);
 
 /*
  * Decodes size bytes at data (8-aligned) into event. A transport may pad: size may
  * exceed the record's own length by up to 7 bytes. Returns 0, or -EBADMSG if any
- * part of the record contradicts another; event is then unusable.
+ * part of the record contradicts another; event is then unusable. What is withheld may be
+ * malformed, and is not looked at.
  */
 int record_decode(struct record_decoder *decoder, const void *data, size_t size,
 		  struct exec_event *event);

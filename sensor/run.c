@@ -36,6 +36,8 @@ enum {
 	 * then; the order of a perf buffer's records still wants some.
 	 */
 	HOLD_PROC_MS = 2,
+	/* The two clocks are read one after the other: less than this is no suspend. */
+	SUSPENDED_NS = 20000000,
 	/* How long a program still running on another CPU is waited for after detaching. */
 	SETTLE_MS = 1000,
 };
@@ -43,6 +45,7 @@ enum {
 struct run {
 	const struct run_options *options;
 	struct loader *loader;
+	struct loader_report *report;
 	struct enricher *enricher;
 	struct ocsf *ocsf;
 	struct pretty *pretty; /* NULL: OCSF */
@@ -55,6 +58,7 @@ struct run {
 	uint64_t batch_count;
 	uint64_t sequence;
 	int hold_ms;
+	int64_t suspended_ns; /* how long this host had been so when it was proven */
 	bool counters_failed;
 	bool stop;
 	bool sink_failed;
@@ -154,6 +158,10 @@ static void on_record(void *arg, const void *data, size_t size)
 		run->counters.malformed_events++;
 		return;
 	}
+	if (proof_made(&run->report->proof, &event.head)) {
+		run->counters.suppressed++;
+		return;
+	}
 	enrich(run->enricher, &event);
 	write_event(run, &event);
 	enrich_remember(run->enricher, &event);
@@ -176,6 +184,24 @@ static void update_counters(struct run *run, bool ended)
 	run->counters_failed = err != 0;
 }
 
+/*
+ * Start times by a row of offsets may be the monotonic clock's, for all that could be proven
+ * as long as the two clocks agree. Once they do not, there are none.
+ */
+static void doubt_start_times(struct run *run)
+{
+	const uint64_t starts = FACT_BIT(FACT_START) | FACT_BIT(FACT_PARENT_START);
+	int64_t since = wallclock_suspended(&run->clock) - run->suspended_ns;
+
+	if (!run->report->proof.clocks_agree || !offsets_of_row(run->report->offsets_source) ||
+	    (since < SUSPENDED_NS && since > -SUSPENDED_NS) || run->decoder.withheld & starts)
+		return;
+	run->decoder.withheld |= starts;
+	say("withheld from all events from now on: start times",
+	    "this host was suspended, and by which clock its row of offsets has them is not "
+	    "proven: start the sensor anew");
+}
+
 /* Takes what the kernel has; all: also what is young. */
 static enum loader_left drain(struct run *run, bool all)
 {
@@ -183,6 +209,7 @@ static enum loader_left drain(struct run *run, bool all)
 	int left;
 
 	wallclock_update(&run->clock);
+	doubt_start_times(run);
 	left = loader_drain(run->loader, all);
 	flush(run);
 	if (left < 0) /* nothing to be had, and nothing that could be done about it here */
@@ -247,6 +274,31 @@ static void say_reasons(const struct loader_report *report)
 	}
 }
 
+static void say_withheld(uint64_t facts, const char *why)
+{
+	const char *comma = "";
+
+	if (!facts)
+		return;
+	fprintf(stderr, "cormorant: withheld from all events: ");
+	for (; facts; facts &= facts - 1) {
+		fprintf(stderr, "%s%s", comma, proof_fact_name((unsigned)__builtin_ctzll(facts)));
+		comma = ", ";
+	}
+	fprintf(stderr, ": %s: see `cormorant selftest`\n", why);
+}
+
+/* What is not in the events although records have it. */
+static void say_proof(const struct proof *proof)
+{
+	if (!proof->ran)
+		fprintf(stderr, "cormorant: nothing is verified: %s: see `cormorant selftest`\n",
+			proof->why);
+	say_withheld(proof->wrong, "wrong in execs of this sensor's own");
+	say_withheld(proof->withheld & proof->present & ~proof->wrong,
+		     "the row of offsets could not be proven for it here");
+}
+
 static enum exit_status open_loader(struct run *run, const struct variant **variant)
 {
 	const struct loader_options options = {
@@ -255,23 +307,21 @@ static enum exit_status open_loader(struct run *run, const struct variant **vari
 		.fn = on_record,
 		.arg = run,
 	};
-	struct loader_report *report = calloc(1, sizeof(*report));
-	enum loader_error error;
+	struct loader_report *report = run->report;
+	enum loader_error error = loader_open(&options, &run->loader, report);
 
-	if (!report)
-		return EXIT_FAILED;
-	error = loader_open(&options, &run->loader, report);
 	say_reasons(report);
 	if (report->offsets_note[0])
 		say(report->offsets_note, NULL);
-	if (!error)
-		*variant = report->picked;
-	else if (!report->count)
-		say("cannot start: no memory: free some", NULL);
-	free(report);
-	if (!error)
-		return EXIT_DONE;
-	return error == LOADER_FAILED ? EXIT_FAILED : EXIT_CANNOT;
+	if (error) {
+		if (!report->count)
+			say("cannot start: no memory: free some", NULL);
+		return error == LOADER_FAILED ? EXIT_FAILED : EXIT_CANNOT;
+	}
+	*variant = report->picked;
+	run->decoder.withheld = report->proof.withheld;
+	say_proof(&report->proof);
+	return EXIT_DONE;
 }
 
 static enum exit_status open_stages(struct run *run, const char *variant)
@@ -385,7 +435,7 @@ static void hold(const struct run *run)
 
 static void loop(struct run *run)
 {
-	enum loader_left left = LOADER_EMPTY;
+	enum loader_left left = LOADER_MORE; /* what came during the start */
 	struct epoll_event events[8];
 
 	while (!run->stop) {
@@ -434,6 +484,7 @@ static void close_all(struct run *run)
 	ocsf_close(run->ocsf);
 	pretty_close(run->pretty);
 	text_free(&run->batch);
+	free(run->report);
 	close(run->signal_fd);
 	close(run->timer_fd);
 	close(run->stop_fd);
@@ -477,6 +528,7 @@ static enum exit_status start(struct run *run)
 		return EXIT_FAILED;
 	}
 	wallclock_open(&run->clock);
+	run->suspended_ns = wallclock_suspended(&run->clock);
 	run->hold_ms = variant->access == ACCESS_NONE ? HOLD_PROC_MS : HOLD_MS;
 	say("ready", variant->name);
 	notify_state("READY=1");
@@ -489,8 +541,11 @@ enum exit_status run(const struct run_options *options)
 	struct run *run = calloc(1, sizeof(*run));
 	enum exit_status status;
 
-	if (!run) {
+	if (run)
+		run->report = calloc(1, sizeof(*run->report));
+	if (!run || !run->report) {
 		say("cannot start: no memory: free some", NULL);
+		free(run);
 		return EXIT_FAILED;
 	}
 	run->options = options;

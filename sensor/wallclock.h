@@ -33,6 +33,12 @@ static inline int64_t wallclock_monotonic(const struct wallclock *clock, uint64_
 	return (int64_t)(ns + (uint64_t)clock->monotonic);
 }
 
+/* How long the host has been suspended since it was booted, ns: what the boot clock is ahead. */
+static inline int64_t wallclock_suspended(const struct wallclock *clock)
+{
+	return clock->monotonic - clock->boot;
+}
+
 /* Appends ns since the epoch as RFC 3339 in UTC with nanoseconds. */
 void wallclock_rfc3339(struct text *t, int64_t ns);
 

@@ -31,8 +31,14 @@ const char *const check_must_know[] = {
 	"process.xattributes.exec_filename", "process.user.uid", "process.group.uid", NULL,
 };
 
+/* Of these, what an offset has to do with where there are some. */
+static const char *const check_by_offset[] = { "process.xattributes.exec_filename", "process.group.uid" };
+
 bool check_may_be_absent(const struct check *c, const char *path)
 {
+	for (size_t i = 0; c->knows_no_offset && i < sizeof(check_by_offset) / sizeof(*check_by_offset); i++)
+		if (!strcmp(path, check_by_offset[i]))
+			return true;
 	for (const char *const *known = check_must_know; *known; known++) {
 		size_t len = strlen(*known);
 

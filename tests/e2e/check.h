@@ -12,6 +12,7 @@
 struct check {
 	struct json_object *event;
 	bool knows_less;	/* the sensor's variant: an attribute may be absent unless every variant must know it */
+	bool knows_no_offset;	/* and what is read by an offset may be withheld */
 	unsigned int wrong;
 };
 

@@ -272,6 +272,16 @@ static int part_rungs(const struct variant *variant)
 	return run_groups("bad days", groups, cli_setup, NULL);
 }
 
+static int part_proof(const struct variant *variant)
+{
+	static const struct e2e_tests *const groups[] = { &e2e_proof_tests, NULL };
+
+	(void)variant;
+	if (set_tracefs(e2e_needs_tracefs()))
+		return 1;
+	return run_groups("proof", groups, cli_setup, NULL);
+}
+
 static int run_part(int (*part)(const struct variant *), const struct variant *variant)
 {
 	pid_t pid;
@@ -312,7 +322,7 @@ static bool variant_next(const char **list, struct variant *v)
 static const struct {
 	const char *name;
 	int (*run)(const struct variant *);
-} parts[] = { { "differential", part_differential }, { "cli", part_cli }, { "rungs", part_rungs } };
+} parts[] = { { "differential", part_differential }, { "cli", part_cli }, { "rungs", part_rungs }, { "proof", part_proof } };
 
 /* E2E_PARTS lists what to run besides the variants; all of it without that. */
 static bool part_wanted(const char *name)

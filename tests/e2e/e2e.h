@@ -62,6 +62,6 @@ bool e2e_needs_tracefs(void);
 
 extern const struct e2e_tests e2e_argv_tests, e2e_identity_tests, e2e_namespace_tests, e2e_file_tests,
 	e2e_process_tests, e2e_cgroup_tests, e2e_load_tests, e2e_cli_tests,
-	e2e_rungs_tests, e2e_differential_tests;
+	e2e_rungs_tests, e2e_differential_tests, e2e_proof_tests;
 
 #endif

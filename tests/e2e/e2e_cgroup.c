@@ -83,7 +83,10 @@ static char *memory_v1(struct e2e *e)
 static void a_container_in_a_v1_hierarchy_is_recognised(void **state)
 {
 	struct e2e *e = *state;
+	/* Where it was not there at the start, a row of offsets could not be proven for it, and this is withheld. */
+	bool proven = !strstr(e->sensor.variant, ".map") || !access("/sys/fs/cgroup/memory/cgroup.procs", W_OK);
 	char *mounted = memory_v1(e), *parent, *dir;
+	bool knows_less = e->knows_less;
 
 	if (!mounted)
 		e2e_skip("no v1 memory hierarchy can be had: %s", strerror(errno));
@@ -91,7 +94,9 @@ static void a_container_in_a_v1_hierarchy_is_recognised(void **state)
 	dir = workspace_text(&e->ws, "%s/" ID, parent);
 	assert_true(!mkdir(parent, 0755) || errno == EEXIST);
 	assert_true(!mkdir(dir, 0755) || errno == EEXIST);
+	e->knows_less |= !proven;
 	observe(e, &(struct subject_plan){ .prepare = prepare_cgroup, .arg = dir, .container = ID, .runtime = "docker" });
+	e->knows_less = knows_less;
 	observe_free_all(e);
 	subject_release_all(e);
 	for (int i = 0; i < 1000 && rmdir(dir) && errno == EBUSY; i++)

@@ -415,26 +415,44 @@ static struct observed *observe_event(struct e2e *e, struct subject *s)
 	return o;
 }
 
+static void compare_all(struct check *c, const struct e2e *e, const struct observed *o)
+{
+	const struct subject *s = o->subject;
+
+	compare_no_nulls(c, o->event, "event");
+	compare_metadata(c, e);
+	compare_device(c);
+	compare_times(c, s);
+	compare_process(c, e, &o->truth);
+	compare_ids(c, &o->truth);
+	compare_session(c, &o->truth);
+	compare_namespaces(c, &o->truth);
+	compare_cgroup(c, s, &o->truth);
+	compare_argv(c, s, &o->truth);
+	compare_file(c, s, &o->truth);
+	compare_asked_for(c, s);
+	compare_parent(c, e, s, &o->truth);
+}
+
 struct observed *observe_subject(struct e2e *e, struct subject *s)
 {
 	struct observed *o = observe_event(e, s);
 	struct check c = { .event = o->event, .knows_less = e->knows_less };
 
-	compare_no_nulls(&c, o->event, "event");
-	compare_metadata(&c, e);
-	compare_device(&c);
-	compare_times(&c, s);
-	compare_process(&c, e, &o->truth);
-	compare_ids(&c, &o->truth);
-	compare_session(&c, &o->truth);
-	compare_namespaces(&c, &o->truth);
-	compare_cgroup(&c, s, &o->truth);
-	compare_argv(&c, s, &o->truth);
-	compare_file(&c, s, &o->truth);
-	compare_asked_for(&c, s);
-	compare_parent(&c, e, s, &o->truth);
+	compare_all(&c, e, o);
 	check_done(&c);
 	return o;
+}
+
+unsigned int observe_wrong(struct e2e *e, struct subject *s)
+{
+	struct observed *o = observe_event(e, s);
+	struct check c = { .event = o->event, .knows_less = true, .knows_no_offset = true };
+
+	compare_all(&c, e, o);
+	if (c.wrong)
+		check_show_event(c.event);
+	return c.wrong;
 }
 
 struct observed *observe(struct e2e *e, const struct subject_plan *plan)

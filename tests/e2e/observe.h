@@ -23,6 +23,8 @@ struct observed {
 struct observed *observe(struct e2e *e, const struct subject_plan *plan);
 /* The same for a subject that has been started already. */
 struct observed *observe_subject(struct e2e *e, struct subject *s);
+/* The same of an event that may lack whatever offsets tell: how much of it is wrong, which is printed. */
+unsigned int observe_wrong(struct e2e *e, struct subject *s);
 void observe_free_all(struct e2e *e);
 
 #endif

@@ -84,7 +84,8 @@ static void sensor_exec(const char *program, const struct sensor_plan *plan, int
 		if (!strcmp(plan->args[i], "-d"))
 			db = NULL;
 	}
-	if (db && *db && n > 1 && (!strcmp(argv[1], "run") || !strcmp(argv[1], "probe") || !strcmp(argv[1], "capabilities"))) {
+	if (db && *db && n > 1 && (!strcmp(argv[1], "run") || !strcmp(argv[1], "probe") || !strcmp(argv[1], "capabilities") ||
+				!strcmp(argv[1], "selftest"))) {
 		argv[n++] = "-d";
 		argv[n++] = db;
 	}
@@ -167,6 +168,11 @@ static bool sensor_find_ready(struct sensor *s)
 		sscanf(at + strlen(prefix), "%127[^\n]", s->variant);
 	free(text);
 	return whole;
+}
+
+bool sensor_is_ready(struct sensor *s)
+{
+	return sensor_find_ready(s);
 }
 
 bool sensor_wait_ready_or_end(struct sensor *s)

@@ -44,6 +44,8 @@ void sensor_start(struct workspace *ws, struct sensor *s, const struct sensor_pl
 bool sensor_wait_ready(struct sensor *s);
 /* The same without a word. s->reaped tells an end from impatience. */
 bool sensor_wait_ready_or_end(struct sensor *s);
+/* Whether that line is there by now. */
+bool sensor_is_ready(struct sensor *s);
 /*
  * Why it did not use a variant (NULL: the first one it speaks of): "MissingBtf: cannot use CO-RE: …", or "" if it does
  * not say. The caller frees it.

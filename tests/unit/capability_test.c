@@ -12,7 +12,14 @@
 
 #include "version.h"
 
-#define ALL_FACTS ((1ULL << FACT_COUNT) - 1)
+#define ALL_FACTS ((1ULL << PROOF_COUNT) - 1)
+
+/* Fields that are made of more than a record: the container's two, and four of the parent's. */
+enum { DERIVED_FIELDS = 6, LATER_FIELDS = 2, ALIKE_FIELDS = 4 };
+
+/* What the kernel sets equal to another at every exec, and no proof can tell from it. */
+static const uint64_t alike = FACT_BIT(FACT_ID + ID_SUID) | FACT_BIT(FACT_ID + ID_FSUID) |
+			      FACT_BIT(FACT_ID + ID_SGID) | FACT_BIT(FACT_ID + ID_FSGID);
 
 /* ------------------------------------------------------------------- the starts */
 
@@ -76,7 +83,7 @@ static struct capability *host(void)
 	return c;
 }
 
-/* variant was picked, and all that it can have came with the record. */
+/* variant was picked, and all that it can have came with the records, and was right. */
 static struct capability *picked(const char *variant)
 {
 	struct capability *c = host();
@@ -96,8 +103,13 @@ static struct capability *picked(const char *variant)
 	c->report.clock_boot = true;
 	c->report.buffer_bytes = 1 << 20;
 	c->report.buffers = v->transport == TRANSPORT_PERFBUF ? 4 : 1;
-	c->observation.seen = c->observation.terminal = true;
-	c->observation.present = ALL_FACTS;
+	c->report.proof = (struct proof){.ran = true,
+					 .took_ns = 43600000,
+					 .children = 8,
+					 .records = 7,
+					 .present = ALL_FACTS,
+					 .verified = ALL_FACTS & ~alike,
+					 .right = alike};
 	c->counters = (struct counters){.attempted = 6, .received = 6, .suppressed = 6};
 	for (size_t i = 0; &variants[i] != v; i++)
 		add_reason(c, variants[i].name,
@@ -111,13 +123,14 @@ static struct capability *picked(const char *variant)
 static const uint64_t bare = FACT_BIT(FACT_COMM) | FACT_BIT(FACT_ARGV) | FACT_BIT(FACT_ARGC) |
 			     FACT_BIT(FACT_CGROUP_ID) | FACT_BIT(FACT_ID + ID_UID) |
 			     FACT_BIT(FACT_ID + ID_GID) | FACT_BIT(FACT_SECTION + SECTION_ARGV) |
-			     FACT_BIT(FACT_SECTION + SECTION_FILENAME);
+			     FACT_BIT(FACT_SECTION + SECTION_FILENAME) | FACT_BIT(PROOF_TIME) |
+			     FACT_BIT(PROOF_PID) | FACT_BIT(PROOF_UID);
 
 static struct capability *picked_none(void)
 {
 	struct capability *c = picked("exec.raw_tp.ringbuf.none");
 
-	c->observation.present = bare;
+	c->report.proof.present = c->report.proof.verified = bare;
 	return c;
 }
 
@@ -220,9 +233,28 @@ static void assert_comes(const struct capability *c, const char *name, bool from
 {
 	struct capability_field field = field_of(c, name);
 
-	if (field.state != FIELD_UNVERIFIED || field.from_proc != from_proc || field.why)
+	if ((from_proc && field.state != FIELD_UNVERIFIED) || field.state == FIELD_ABSENT ||
+	    field.withheld || field.from_proc != from_proc || (from_proc && field.why))
 		fail_msg("%s: state %d, from_proc %d, %s", name, (int)field.state, field.from_proc,
 			 field.why ? field.why : "no why");
+}
+
+static void assert_verified(const struct capability *c, const char *name)
+{
+	struct capability_field field = field_of(c, name);
+
+	if (field.state != FIELD_VERIFIED || field.why || field.withheld || field.from_proc)
+		fail_msg("%s: state %d, %s", name, (int)field.state,
+			 field.why ? field.why : "no why");
+}
+
+static void assert_unverified(const struct capability *c, const char *name, const char *why)
+{
+	struct capability_field field = field_of(c, name);
+
+	assert_int_equal(field.state, FIELD_UNVERIFIED);
+	assert_false(field.withheld);
+	assert_string_equal(field.why, why);
 }
 
 static void assert_readiness(const struct capability *c, enum readiness want, size_t reasons)
@@ -286,8 +318,9 @@ static void the_best_variant_is_ready(void **state)
 	assert_string_equal(string_at(document, "counters.suppressed"), "6");
 	assert_readiness(c, READINESS_READY, 0);
 	/* What comes later is all that is missing. */
-	assert_int_equal(count_fields(c, FIELD_ABSENT), 2);
-	assert_int_equal(count_fields(c, FIELD_VERIFIED), 0);
+	assert_int_equal(count_fields(c, FIELD_ABSENT), LATER_FIELDS);
+	assert_int_equal(count_fields(c, FIELD_UNVERIFIED), DERIVED_FIELDS + ALIKE_FIELDS);
+	assert_true(count_fields(c, FIELD_VERIFIED) > 50);
 	json_object_put(document);
 	free(c);
 }
@@ -369,7 +402,7 @@ static void nothing_comes_from_proc_without_argv(void **state)
 	struct capability *c = picked_none();
 
 	(void)state;
-	c->observation.present &= ~FACT_BIT(FACT_SECTION + SECTION_ARGV);
+	c->report.proof.present &= ~FACT_BIT(FACT_SECTION + SECTION_ARGV);
 	json_object_put(document_of(c));
 	assert_absent(c, "process.file.path", "access none knows no struct offsets");
 	assert_true(has_reason(c, "process.xattributes.argv is absent"));
@@ -384,7 +417,7 @@ static void records_in_parts_are_degraded(void **state)
 
 	(void)state;
 	c->report.parts = true;
-	c->observation.present &=
+	c->report.proof.present &=
 		~(FACT_BIT(FACT_SECTION + SECTION_EXE) | FACT_BIT(FACT_SECTION + SECTION_CWD) |
 		  FACT_BIT(FACT_SECTION + SECTION_CGROUP) |
 		  FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1));
@@ -406,16 +439,17 @@ static void an_exec_that_was_not_seen_is_said(void **state)
 	struct capability *c = picked("exec.raw_tp.ringbuf.core");
 
 	(void)state;
-	c->observation = (struct capability_observation){.why = "no record came: so"};
+	c->report.proof = (struct proof){.why = "no record came: so"};
 	json_object_put(document_of(c));
 	assert_readiness(c, READINESS_DEGRADED, 1);
-	assert_true(has_reason(c, "no exec could be observed: no record came: so"));
+	assert_true(has_reason(c, "nothing could be verified: no record came: so"));
 	assert_comes(c, "process.uid", false);
 	assert_comes(c, "process.session.terminal", false);
-	assert_int_equal(count_fields(c, FIELD_ABSENT), 2);
+	assert_int_equal(count_fields(c, FIELD_ABSENT), LATER_FIELDS);
+	assert_int_equal(count_fields(c, FIELD_VERIFIED), 0);
 	free(c);
 	c = picked_none();
-	c->observation = (struct capability_observation){.why = "no record came: so"};
+	c->report.proof = (struct proof){.why = "no record came: so"};
 	json_object_put(document_of(c));
 	assert_readiness(c, READINESS_DEGRADED, 4);
 	assert_comes(c, "process.xattributes.argv", false);
@@ -548,21 +582,23 @@ static void an_absent_field_says_why(void **state)
 	const char *generic = "the kernel does not have it, or it could not be read";
 
 	(void)state;
-	c->observation.present &= ~(FACT_BIT(FACT_NS + NS_TIME) | FACT_BIT(FACT_TTY) |
-				    FACT_BIT(FACT_NS + NS_CGROUP) | FACT_BIT(FACT_LOGIN_UID));
+	c->report.proof.present &= ~(FACT_BIT(FACT_NS + NS_TIME) | FACT_BIT(FACT_TTY) |
+				     FACT_BIT(FACT_NS + NS_CGROUP) | FACT_BIT(FACT_LOGIN_UID));
+	c->report.proof.verified &= c->report.proof.present;
+	c->report.proof.none = FACT_BIT(FACT_TTY);
+	set(c->report.proof.findings[FACT_TTY].why, "none of the execs had one");
 	c->namespaces_missing = 1U << NS_TIME;
-	c->observation.terminal = false;
-	c->observation.flags = EXEC_TRUNCATED_BIT(SECTION_EXE) | EXEC_TRUNCATED_BIT(SECTION_ARGV);
+	c->report.proof.truncated =
+		FACT_BIT(FACT_SECTION + SECTION_EXE) | FACT_BIT(FACT_SECTION + SECTION_ARGV);
 	c->host.boot_id[0] = 0;
 	json_object_put(document_of(c));
 	assert_absent(c, "process.xattributes.ns.time", "this kernel has no time namespaces");
 	assert_absent(c, "process.xattributes.ns.cgroup", generic);
 	assert_absent(c, "process.auid", generic);
-	assert_absent(c, "process.session.terminal",
-		      "the observed process had no controlling terminal");
+	assert_unverified(c, "process.session.terminal", "none of the execs had one");
 	assert_absent(c, "process.uid", "the boot id is not known");
 	assert_absent(c, "process.file.path",
-		      "the observed process's path is too long, or ends at no root");
+		      "the paths of the execs that were looked at are too long, or end at no root");
 	assert_comes(c, "process.file.name", false);
 	assert_comes(c, "process.xattributes.cwd", false);
 	assert_comes(c, "process.xattributes.argv", false);
@@ -585,14 +621,171 @@ static void every_fact_of_the_record_has_a_field(void **state)
 
 	(void)state;
 	c->proc = false;
-	for (int fact = 0; fact < FACT_COUNT; fact++) {
-		c->observation.present = ALL_FACTS & ~FACT_BIT(fact);
-		if ((count_fields(c, FIELD_ABSENT) > 2) == !!(inner & FACT_BIT(fact)))
+	for (int fact = 0; fact < PROOF_COUNT; fact++) {
+		c->report.proof.present = ALL_FACTS & ~FACT_BIT(fact);
+		if ((count_fields(c, FIELD_ABSENT) > LATER_FIELDS) == !!(inner & FACT_BIT(fact)))
 			fail_msg("fact %d", fact);
 	}
-	c->observation.present &= ~(FACT_BIT(FACT_SECTION + SECTION_CGROUP) |
-				    FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1));
+	c->report.proof.present &= ~(FACT_BIT(FACT_SECTION + SECTION_CGROUP) |
+				     FACT_BIT(FACT_SECTION + SECTION_CGROUP_V1));
 	assert_int_equal(field_of(c, "process.container.uid").state, FIELD_ABSENT);
+	free(c);
+}
+
+/* ------------------------------------------------------------------------- proof */
+
+static void a_wrong_field_is_withheld_and_named(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.core");
+	struct proof *proof = &c->report.proof;
+	struct json_object *document, *one;
+
+	(void)state;
+	proof->wrong = proof->withheld = FACT_BIT(FACT_SIZE) | FACT_BIT(FACT_INODE);
+	proof->verified &= ~proof->wrong;
+	for (int i = 0; i < 2; i++) {
+		struct proof_finding *finding = &proof->findings[i ? FACT_SIZE : FACT_INODE];
+
+		set(finding->why, "it disagrees with the truth");
+		set(finding->expected, i ? "206" : "17");
+		set(finding->seen, i ? "\xff" : "18");
+	}
+	document = document_of(c);
+	assert_readiness(c, READINESS_DEGRADED, 1);
+	assert_true(
+		has_reason(c, "withheld: the inode of process.file.uid, process.file.size: wrong"));
+	one = entry(document, "fields", "field", "process.file.size");
+	assert_string_equal(string_at(one, "state"), "absent");
+	assert_true(json_object_get_boolean(json_at(one, "withheld")));
+	assert_string_equal(string_at(one, "why"), "it disagrees with the truth");
+	assert_string_equal(string_at(one, "expected"), "206");
+	one = entry(document, "fields", "field", "process.file.uid");
+	assert_string_equal(string_at(one, "seen"), "18");
+	assert_verified(c, "process.file.attributes");
+	assert_table_has(c,
+			 "withheld process.file.uid: it disagrees with the truth: it should be 17 "
+			 "and is 18");
+	json_object_put(document);
+	free(c);
+}
+
+static void what_a_row_does_not_prove_is_withheld(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.map");
+	struct proof *proof = &c->report.proof;
+	struct capability_field field;
+
+	(void)state;
+	proof->withheld = FACT_BIT(FACT_LOGIN_UID) | FACT_BIT(FACT_TTY);
+	proof->right = FACT_BIT(FACT_LOGIN_UID);
+	proof->verified &= ~proof->withheld;
+	proof->present &= ~FACT_BIT(FACT_TTY);
+	set(proof->findings[FACT_LOGIN_UID].why, "it can't be told from process.session.uid");
+	json_object_put(document_of(c));
+	field = field_of(c, "process.auid");
+	assert_int_equal(field.state, FIELD_ABSENT);
+	assert_true(field.withheld);
+	assert_null(field.expected);
+	assert_string_equal(field.why, "it can't be told from process.session.uid");
+	/* What the records do not have is not withheld from anybody. */
+	assert_false(field_of(c, "process.session.terminal").withheld);
+	assert_readiness(c, READINESS_DEGRADED, 1);
+	assert_true(
+		has_reason(c, "withheld: process.auid: the row of offsets could not be proven"));
+	free(c);
+}
+
+/* Where the executable's path is withheld, /proc is asked for all that is. */
+static void what_is_withheld_may_come_from_proc(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.map");
+
+	(void)state;
+	c->report.proof.withheld = FACT_BIT(FACT_SECTION + SECTION_EXE) | FACT_BIT(FACT_SIZE);
+	json_object_put(document_of(c));
+	assert_comes(c, "process.file.path", true);
+	assert_comes(c, "process.file.size", true);
+	assert_verified(c, "process.xattributes.cwd");
+	c->proc = false;
+	assert_true(field_of(c, "process.file.size").withheld);
+	free(c);
+}
+
+static void what_can_be_mistaken_is_unverified(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.core");
+
+	(void)state;
+	c->report.proof.right |= FACT_BIT(FACT_START);
+	c->report.proof.verified &= ~c->report.proof.right;
+	set(c->report.proof.findings[FACT_ID + ID_SUID].why, "it can't be told from process.euid");
+	set(c->report.proof.findings[FACT_START].why, "it can't be told from another clock");
+	json_object_put(document_of(c));
+	assert_readiness(c, READINESS_READY, 0);
+	assert_unverified(c, "process.xattributes.suid", "it can't be told from process.euid");
+	assert_unverified(c, "process.uid", "it can't be told from another clock");
+	assert_verified(c, "process.euid");
+	assert_table_has(c, "unverified it can't be told from another clock: process.uid, "
+			    "process.created_time");
+	free(c);
+}
+
+static void a_row_that_differs_from_btf_is_said(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.core");
+	struct json_object *document;
+
+	(void)state;
+	c->report.comparison.done = true;
+	set(c->report.comparison.provenance.matched_by, "version");
+	set(c->report.comparison.provenance.package, "linux-image");
+	document = document_of(c);
+	assert_string_equal(string_at(document, "offsets.row.differences"), "0");
+	assert_string_equal(string_at(document, "offsets.row.matched_by"), "version");
+	assert_null(json_at(document, "offsets.row.first"));
+	assert_table_has(c, "the kernel's BTF; the database's row says the same");
+	json_object_put(document);
+	c->report.comparison.differences = 1;
+	set(c->report.comparison.first, "cred.uid: BTF 8, row 16");
+	document = document_of(c);
+	assert_string_equal(string_at(document, "offsets.row.first"), "cred.uid: BTF 8, row 16");
+	assert_table_has(c, "differs in 1 numbers: cred.uid: BTF 8, row 16");
+	json_object_put(document);
+	free(c);
+}
+
+static void a_tracepoint_that_sees_long_names_is_ready(void **state)
+{
+	struct capability *c = picked("exec.tp.ringbuf.core");
+
+	(void)state;
+	assert_readiness(c, READINESS_DEGRADED, 1);
+	c->report.proof.long_name = true;
+	assert_readiness(c, READINESS_READY, 0);
+	free(c);
+}
+
+static void the_selftest_says_what_was_proven(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.core");
+	struct json_object *document;
+	struct text json = {0}, table = {0};
+
+	(void)state;
+	assert_int_equal(capability_write_selftest(c, false, &json), 0);
+	assert_one_clean_line(&json);
+	document = json_event(&json);
+	assert_string_equal(string_at(document, "variant"), "exec.raw_tp.ringbuf.core");
+	assert_string_equal(string_at(document, "proof.duration_ms"), "44");
+	assert_string_equal(string_at(document, "proof.execs"), "8");
+	assert_string_equal(string_at(document, "proof.compared"), "7");
+	assert_string_equal(string_at(entry(document, "fields", "field", "process.pid"), "state"),
+			    "verified");
+	selftest_table(c, 96, false, &table);
+	assert_non_null(memmem(table.data, table.len, "7 of 8 execs compared, 44 ms", 28));
+	json_object_put(document);
+	text_free(&json);
+	text_free(&table);
 	free(c);
 }
 
@@ -888,6 +1081,13 @@ int main(void)
 		cmocka_unit_test(whose_word_a_row_is_can_be_seen),
 		cmocka_unit_test(an_absent_field_says_why),
 		cmocka_unit_test(every_fact_of_the_record_has_a_field),
+		cmocka_unit_test(a_wrong_field_is_withheld_and_named),
+		cmocka_unit_test(what_a_row_does_not_prove_is_withheld),
+		cmocka_unit_test(what_is_withheld_may_come_from_proc),
+		cmocka_unit_test(what_can_be_mistaken_is_unverified),
+		cmocka_unit_test(a_row_that_differs_from_btf_is_said),
+		cmocka_unit_test(a_tracepoint_that_sees_long_names_is_ready),
+		cmocka_unit_test(the_selftest_says_what_was_proven),
 		cmocka_unit_test(no_field_is_there_twice),
 		cmocka_unit_test(what_is_not_known_is_left_out),
 		cmocka_unit_test(whatever_bytes_there_are_the_document_is_clean),

@@ -829,9 +829,56 @@ static void damaged_btf_is_survived(void **state)
 	btf__free(whole);
 }
 
+/* No compiler puts a pointer askew: who says so is not believed in it. */
+static void what_lies_askew_is_absent(void **state)
+{
+	struct kernel_offsets offsets;
+
+	(void)state;
+	offsets_clear(&offsets);
+	assert_int_equal(offsets_drop_misplaced(&offsets), 0);
+	offsets.task_struct__mm = 1136;
+	offsets.task_struct__fs = 1812;
+	offsets.cred__uid = 4;
+	offsets.cred__gid = 6;
+	offsets.cred__cap_effective = 44; /* an array of two words, until 6.2 */
+	offsets.inode__i_mode = 2;
+	offsets.task_struct__comm = 777;
+	offsets.size__upid = 12;
+	offsets.value__PIDTYPE_PGID = 3;
+	assert_int_equal(offsets_drop_misplaced(&offsets), 3);
+	assert_int_equal(offsets.task_struct__mm, 1136);
+	assert_int_equal(offsets.task_struct__fs, OFFSET_ABSENT);
+	assert_int_equal(offsets.cred__uid, 4);
+	assert_int_equal(offsets.cred__gid, OFFSET_ABSENT);
+	assert_int_equal(offsets.cred__cap_effective, 44);
+	assert_int_equal(offsets.inode__i_mode, 2);
+	assert_int_equal(offsets.task_struct__comm, 777);
+	assert_int_equal(offsets.size__upid, OFFSET_ABSENT);
+	assert_int_equal(offsets.value__PIDTYPE_PGID, 3);
+}
+
+/* The running kernel's own are where they can be. */
+static void this_kernels_offsets_are_not_askew(void **state)
+{
+	struct btf *btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
+	struct kernel_offsets offsets;
+
+	(void)state;
+	if (!btf) {
+		print_message("skipped: this kernel shows no BTF\n");
+		skip();
+	}
+	assert_true(offsets_from_btf(btf, &offsets) > 50);
+	assert_int_equal(offsets_drop_misplaced(&offsets), 0);
+	btf__free(btf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_lies_askew_is_absent),
+		cmocka_unit_test(this_kernels_offsets_are_not_askew),
 		cmocka_unit_test(every_number_has_its_own_place),
 		cmocka_unit_test(sizes_are_those_of_what_is_read),
 		cmocka_unit_test(this_kernels_offsets_are_the_compilers),

@@ -604,9 +604,72 @@ static void pure_noise_is_refused(void **state)
 	}
 }
 
+/* ------------------------------------------------------------------- withheld */
+
+static void what_is_withheld_is_not_known(void **state)
+{
+	struct builder b;
+	struct exec_event event;
+	void *record;
+
+	(void)state;
+	builder_full(&b);
+	for (unsigned fact = 0; fact < FACT_COUNT; fact++) {
+		decoder.withheld = FACT_BIT(fact);
+		assert_int_equal(decode(&b, &event, &record), 0);
+		for (unsigned other = 0; other < FACT_COUNT; other++)
+			assert_int_equal(exec_knows(&event, other), other != fact);
+		free(record);
+	}
+	decoder.withheld = FACT_BIT(FACT_SECTION + SECTION_EXE) | FACT_BIT(FACT_SECTION + SECTION_CWD) |
+			   FACT_BIT(FACT_SECTION + SECTION_FILENAME) | FACT_BIT(FACT_ARGV);
+	assert_int_equal(decode(&b, &event, &record), 0);
+	assert_null(event.exe.data);
+	assert_null(event.exe_name.data);
+	assert_null(event.cwd.data);
+	assert_null(event.filename.data);
+	/* Where argv ends is not known: what was carried means nothing. */
+	assert_null(event.argv.data);
+	assert_slice(event.cgroup, "/user.slice/app.scope");
+	free(record);
+	decoder.withheld = 0;
+	builder_free(&b);
+}
+
+static void what_is_withheld_may_be_malformed(void **state)
+{
+	const uint64_t malformed = FACT_BIT(FACT_PARENT_COMM) | FACT_BIT(FACT_TTY) |
+				   FACT_BIT(FACT_FS) | FACT_BIT(FACT_MTIME);
+	struct builder b;
+	struct exec_event event;
+	void *record;
+
+	(void)state;
+	builder_full(&b);
+	memset(b.facts.parent_comm, 'x', COMM_BYTES);
+	memset(b.facts.tty, 'x', TTY_BYTES);
+	memset(b.facts.fs, 'x', FS_BYTES);
+	b.facts.mtime_nsec = 1000000000;
+	assert_int_equal(record_malformed_facts(&b.facts), malformed);
+	assert_int_equal(decode(&b, &event, &record), -EBADMSG);
+	free(record);
+	decoder.withheld = malformed & ~FACT_BIT(FACT_TTY);
+	assert_int_equal(decode(&b, &event, &record), -EBADMSG);
+	free(record);
+	decoder.withheld = malformed;
+	assert_int_equal(decode(&b, &event, &record), 0);
+	free(record);
+	decoder.withheld = 0;
+	b.facts.present &= ~malformed;
+	assert_int_equal(record_malformed_facts(&b.facts), 0);
+	builder_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_withheld_is_not_known),
+		cmocka_unit_test(what_is_withheld_may_be_malformed),
 		cmocka_unit_test(a_whole_record_is_decoded),
 		cmocka_unit_test(a_record_without_facts_is_decoded),
 		cmocka_unit_test(a_record_cut_short_anywhere_is_refused),
