@@ -322,7 +322,12 @@ static bool variant_next(const char **list, struct variant *v)
 static const struct {
 	const char *name;
 	int (*run)(const struct variant *);
-} parts[] = { { "differential", part_differential }, { "cli", part_cli }, { "rungs", part_rungs }, { "proof", part_proof } };
+} parts[] = {
+	{ "differential", part_differential },
+	{ "cli", part_cli },
+	{ "proof", part_proof },
+	{ "rungs", part_rungs }, /* last: it locks a virtual machine's kernel down */
+};
 
 /* E2E_PARTS lists what to run besides the variants; all of it without that. */
 static bool part_wanted(const char *name)
