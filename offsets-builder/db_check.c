@@ -49,8 +49,7 @@ static bool maybe_sha256(const char *text)
 
 static int bad(struct error *error, const char *what, const char *rule)
 {
-	return error_set(error, -EINVAL, "cannot store a row: its %s is not well-formed: %s", what,
-			 rule);
+	return error_set(error, -EINVAL, "its %s is not well-formed: %s", what, rule);
 }
 
 #define TEXT_RULE "use UTF-8 without control characters, and not too much of it"
@@ -146,9 +145,7 @@ int db_check_layout(const struct layout *layout, struct error *error)
 	if (!layout->count)
 		return bad(error, "layout", "it has at least one member");
 	if (layout_hash(layout, sha256))
-		return error_set(
-			error, -ENOMEM,
-			"cannot store a row: SHA-256 failed: free memory, or check libcrypto");
+		return error_set(error, -ENOMEM, "SHA-256 failed: free memory, or check libcrypto");
 	return strcmp(sha256, layout->sha256) ?
 		       bad(error, "layout", "its SHA-256 is of other numbers") :
 		       0;

@@ -93,15 +93,13 @@ static int put_fields(struct db *db, sqlite3_int64 id, const struct layout *layo
 	return err;
 }
 
-int db_put_layout(struct db *db, const struct layout *layout, sqlite3_int64 *id,
-		  struct error *error)
+static int put_layout(struct db *db, const struct layout *layout, sqlite3_int64 *id,
+		      struct error *error)
 {
-	int err = db_check_layout(layout, error);
+	int err;
 
 	*id = 0;
-	if (!err)
-		err = db_run(db, error, id, "SELECT id FROM layout WHERE sha256 = ?1", "t",
-			     layout->sha256);
+	err = db_run(db, error, id, "SELECT id FROM layout WHERE sha256 = ?1", "t", layout->sha256);
 	if (err || *id)
 		return err;
 	err = db_run(db, error, NULL, "INSERT INTO layout (sha256) VALUES (?1)", "t",
@@ -109,6 +107,14 @@ int db_put_layout(struct db *db, const struct layout *layout, sqlite3_int64 *id,
 	*id = sqlite3_last_insert_rowid(db->sqlite);
 	db->changed = true;
 	return err ? err : put_fields(db, *id, layout, error);
+}
+
+int db_put_layout(struct db *db, const struct layout *layout, sqlite3_int64 *id,
+		  struct error *error)
+{
+	int err = db_check_layout(layout, error);
+
+	return err ? err : put_layout(db, layout, id, error);
 }
 
 /* ------------------------------------------------------------------------- kernel */
@@ -278,18 +284,32 @@ static int put_package(const struct put *put)
 	return db_put_crawled(put->db, &crawled, put->error);
 }
 
+static int check(const struct put *put, const struct layout *layout)
+{
+	const struct kernel_identity *identity = &put->kernel->identity;
+	struct error why;
+	int err = db_check_kernel(put->kernel, &why);
+
+	if (!err)
+		err = db_check_layout(layout, &why);
+	return err ? error_set(put->error, err, "cannot store %s in %s: %s",
+			       *identity->build_id ? identity->build_id : identity->release,
+			       put->db->path, why.text) :
+		     0;
+}
+
 int db_put(struct db *db, const struct db_kernel *kernel, const struct layout *layout,
 	   enum db_outcome *outcome, struct error *error)
 {
 	struct put put = {.db = db, .kernel = kernel, .error = error};
 	bool changed = db->changed;
-	int err = db_check_kernel(kernel, error);
+	int err = check(&put, layout);
 
 	if (!err)
 		err = db_run(db, error, NULL, "SAVEPOINT put", "");
 	if (err)
 		return err;
-	err = db_put_layout(db, layout, &put.layout, error);
+	err = put_layout(db, layout, &put.layout, error);
 	db->changed = changed;
 	if (!err)
 		err = put_row(&put, outcome);

@@ -128,6 +128,15 @@ static bool take_row(sqlite3_stmt *stmt, struct db_row *row)
 	       take_text(stmt, 3, identity->version, sizeof(identity->version));
 }
 
+/* What is wrong with a row, after what database it is in. */
+static int check_row(const struct db *db, const struct db_row *row, struct error *error)
+{
+	struct error why;
+	int err = db_check_kernel(&row->kernel, &why);
+
+	return err ? fail_damaged(db, why.text, error) : 0;
+}
+
 static int each_kernel(struct db *db, const sqlite3_int64 *id,
 		       int (*fn)(void *arg, const struct db_row *row, struct error *error),
 		       void *arg, struct error *error)
@@ -139,7 +148,7 @@ static int each_kernel(struct db *db, const sqlite3_int64 *id,
 			   db_fail(db, SQLITE_NOMEM, "read the database", error);
 
 	while (!err && (err = db_step(db, stmt, error)) == 1) {
-		err = take_row(stmt, &row) ? db_check_kernel(&row.kernel, error) :
+		err = take_row(stmt, &row) ? check_row(db, &row, error) :
 					     fail_damaged(db, "a kernel's name is too long", error);
 		if (!err)
 			err = db_read_layout(db, sqlite3_column_int64(stmt, 11), layout, error);

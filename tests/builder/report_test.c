@@ -264,19 +264,21 @@ static void missing_lists_what_most_hosts_run_first(void **state)
 			HOST("7"), "\"release\":\"6.1.0\",\"version\":\"#1 SMP "
 				   "6.1.0\",\"arch\":\"x86_64\"") "\n"
 		/* a release that is all there is known of a row */
-		DOCUMENT(HOST("8"), "\"release\":\"5.10.9-x\",\"version\":\"#9\",\"arch\":"
-				    "\"aarch64\"") "\n"
-						   /* on several lines, in an envelope, in an OCSF event; hosts that don't say who they are */
-						   "{\n  \"kind\": \"capabilities\",\n  "
-						   "\"capabilities\":\n    {\"kernel\": {" KERNEL(
-							   "ee", "6.6.0") "}}\n}\n"
-									  "{\"class_uid\":5001,"
-									  "\"unmapped\":{"
-									  "\"capabilities\""
-									  ":" DOCUMENT("", KERNEL("ee", "6.6.0")) "}}" DOCUMENT(
-										  HOST("9"),
-										  KERNEL("ee",
-											 "6.6.0"));
+		DOCUMENT(
+			HOST("8"),
+			"\"release\":\"5.10.9-x\",\"version\":\"#9\",\"arch\":"
+			"\"aarch64\"") "\n"
+				       /* on several lines, in an envelope, in an OCSF event; hosts that don't say who they are */
+				       "{\n  \"kind\": \"capabilities\",\n  "
+				       "\"capabilities\":\n    {\"kernel\": {" KERNEL(
+					       "ee", "6.6.0") "}}\n}\n"
+							      "{\"class_uid\":5001,"
+							      "\"unmapped\":{"
+							      "\"capabilities\""
+							      ":" DOCUMENT("", KERNEL("ee", "6.6."
+											    "0")) "}}" DOCUMENT(
+								      HOST("9"),
+								      KERNEL("ee", "6.6.0"));
 	static const char expected[] =
 		"[{\"hosts\":5,\"arch\":\"x86_64\",\"release\":\"6.6.0\",\"build_id\":\"ee\","
 		"\"version\":\"#1 SMP 6.6.0\"},"

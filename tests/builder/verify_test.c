@@ -82,9 +82,10 @@ static void every_planted_fault_is_found(void **state)
 		 "package p: its kernel has no row"},
 		/* kernels */
 		{"UPDATE kernel SET build_id = 'BB' WHERE id = 2", "kernel BB: "},
-		{"UPDATE kernel SET build_id = '' WHERE id = 2", "CHECK constraint failed in kernel"},
+		{"UPDATE kernel SET build_id = '' WHERE id = 2",
+		 "CHECK constraint failed in kernel"},
 		{"UPDATE kernel SET arch = NULL, build_id = NULL WHERE id = 2",
-		 "kernel 6.2.0: cannot store a row: its identity"},
+		 "its identity is not well-formed"},
 		{"UPDATE kernel SET release = char(10) WHERE id = 2",
 		 "its release is not well-formed"},
 		{"UPDATE kernel SET version = printf('%.*c', 300, 'v') WHERE id = 2", "too long"},
@@ -111,11 +112,11 @@ static void every_planted_fault_is_found(void **state)
 		 "kernel bb: it has two rows that say the same"},
 		/* packages */
 		{"UPDATE crawled SET package_sha256 = 'abc' WHERE why IS NOT NULL",
-		 "package empty: cannot store a row: its package_sha256"},
+		 "package empty: its package_sha256"},
 		{"UPDATE crawled SET why = char(27) WHERE why IS NOT NULL",
-		 "package empty: cannot store a row: its why"},
+		 "package empty: its why"},
 		{"UPDATE crawled SET build_id = 'bb' WHERE why IS NOT NULL",
-		 "package empty: cannot store a row: its build-id"},
+		 "package empty: its build-id"},
 	};
 
 	(void)state;
