@@ -163,8 +163,12 @@ static void the_sensor_ends_in_order_and_its_account_adds_up(void **state)
 	assert_true(sensor_read_counters(&e->sensor, &counters));
 	sensor_assert_counters(&counters);
 	assert_int_equal(counters.lost_kernel, 0);
-	/* A return probe may miss an exec. None of those that were waited for, or they would be missing. */
-	if (strcmp(e->variant.attach, "kprobe"))
+	/*
+	 * A return probe may miss an exec; and with lazy preemption (6.13) an exec may find the program still running on its
+	 * CPU, where the kernel does not run it again, and counts that. None of those that were waited for, or they would
+	 * be missing.
+	 */
+	if (strcmp(e->variant.attach, "kprobe") && e2e_kernel_before(6, 13))
 		assert_int_equal(counters.hook_missed, 0);
 	assert_int_equal(counters.malformed_events, 0);
 	event_log_poll(&e->log);
