@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -233,7 +234,10 @@ static int crawl(const struct command_options *options)
 	struct crawl_list list = {0};
 	struct error error;
 	struct db *db = NULL;
-	int status = EXIT_FAILED, err = db_open(options->crawl.database, &db, &error);
+	int status = EXIT_FAILED, err;
+
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to connections that are gone */
+	err = db_open(options->crawl.database, &db, &error);
 
 	if (!err)
 		err = list_packages(options, &totals, &list, &error);

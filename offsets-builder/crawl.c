@@ -122,6 +122,8 @@ static int store_kernel(const struct crawl *crawl, struct crawl_answer *answer, 
 
 	snprintf(source, sizeof(source), "%s %s", crawl->options->distro, package->path);
 	err = db_add(crawl->db, &kernel, &answer->image.layout, &outcome, error);
+	if (err == -EINVAL) /* no kernel calls itself so: it is this package's fault alone */
+		return set_why(answer->job, CRAWL_FAILED, error->text, error);
 	if (err)
 		return err;
 	answer->job->state = outcome == DB_ADDED ? CRAWL_NEW : CRAWL_TWIN;

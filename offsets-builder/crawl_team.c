@@ -126,20 +126,36 @@ static int read_place(struct worker *worker, const struct crawl_package *package
 	return err;
 }
 
-/* From the place that is listed first, else from the others. */
+/* From the place that is listed first, else from the others. It is gone if it is from all. */
 static void read_package(struct worker *worker, struct crawl_answer *answer)
 {
 	const struct crawl_package *place = answer->package;
+	struct error failure = {""};
 
 	for (unsigned int reads = 1; place;) {
 		int err = read_place(worker, place, answer);
 
 		if (!err || answer->state == CRAWL_BARREN || atomic_load(&worker->team->stop))
 			return;
+		if (answer->state == CRAWL_FAILED)
+			failure = answer->error;
 		if (err == -ESTALE && reads < READS_MAX)
 			reads++;
 		else
 			place = place->elsewhere;
+	}
+	if (*failure.text) {
+		answer->state = CRAWL_FAILED;
+		answer->error = failure;
+	}
+}
+
+/* A package's own names may be in it, and it goes to a terminal and into the database. */
+static void make_printable(char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
 	}
 }
 
@@ -167,6 +183,7 @@ static bool answer_for(struct worker *worker, struct crawl_job *job,
 	answer->job = job;
 	answer->package = package;
 	read_package(worker, answer);
+	make_printable(answer->error.text);
 	last |= answer->state != CRAWL_BARREN;
 	answer->last = last;
 	hand_over(worker->team, answer);

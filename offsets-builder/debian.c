@@ -66,33 +66,48 @@ static void keep_field(struct paragraph *p, const char *line)
 	}
 }
 
-/* Signed and unsigned twins have one debug package, and its name is the older one. */
+/*
+ * linux-image-R-dbg, of linux-image-R, linux-image-R-unsigned, linux-binary-R and
+ * linux-binary-unsigned-R: all twins have one debug package, and it has the oldest name.
+ */
 static void debug_name(const char *name, char *out, size_t size)
 {
-	static const char binary[] = "linux-binary-", unsigned_end[] = "-unsigned";
-	const char *prefix = "";
-	size_t length = strlen(name), end = sizeof(unsigned_end) - 1;
+	static const char *const starts[] = {"linux-image-", "linux-binary-", "unsigned-"};
+	static const char end[] = "-unsigned";
+	size_t length;
 
-	if (length > end && !strcmp(name + length - end, unsigned_end))
-		length -= end;
-	if (!strncmp(name, binary, sizeof(binary) - 1)) {
-		prefix = "linux-image-";
-		name += sizeof(binary) - 1;
-		length -= sizeof(binary) - 1;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		if (!strncmp(name, starts[i], strlen(starts[i])))
+			name += strlen(starts[i]);
 	}
-	snprintf(out, size, "%s%.*s-dbg", prefix, (int)length, name);
+	length = strlen(name);
+	if (length > strlen(end) && !strcmp(name + length - strlen(end), end))
+		length -= strlen(end);
+	snprintf(out, size, "linux-image-%.*s-dbg", (int)length, name);
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+	size_t length = strlen(name), n = strlen(end);
+
+	return length > n && !strcmp(name + length - n, end);
 }
 
 static bool is_debug(const char *name)
 {
-	size_t length = strlen(name);
+	return !strncmp(name, "linux-", 6) && ends_in(name, "-dbg");
+}
 
-	return !strncmp(name, "linux-", 6) && length > 4 && !strcmp(name + length - 4, "-dbg");
+/* The templates are what Debian's signing service works from: lists of hashes. */
+static bool is_kernel(const struct crawl_words *patterns, const char *name)
+{
+	static const char *const defaults[] = {"linux-image-*", "linux-binary-*", NULL};
+
+	return crawl_wanted(patterns, defaults, name) && !ends_in(name, "-signed-template");
 }
 
 static int add_package(struct suite *suite, struct paragraph *p, struct error *error)
 {
-	static const char *const defaults[] = {"linux-image-*", "linux-binary-*", NULL};
 	const char *epoch_end = strchr(p->version, ':');
 	char label[600], debug[300], *url = NULL;
 	struct crawl_package package = {.label = label,
@@ -107,7 +122,7 @@ static int add_package(struct suite *suite, struct paragraph *p, struct error *e
 	if (package.size < CRAWL_KERNEL_MIN)
 		return 0;
 	if (!is_debug(p->package)) {
-		if (!crawl_wanted(&suite->options->patterns, defaults, p->package))
+		if (!is_kernel(&suite->options->patterns, p->package))
 			return 0;
 		debug_name(p->package, debug, sizeof(debug));
 		package.debug_name = debug;

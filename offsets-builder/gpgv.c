@@ -14,7 +14,8 @@ enum { DATA, CONTENT, MESSAGES, STATUS, SIGNATURE, FDS };
 
 /*
  * The lines of --status-fd that decide. gpgv's own exit status does not: it is a failure
- * as soon as one of several signers is unknown.
+ * as soon as one of several signers is unknown. ERROR: there is more in the file than one
+ * signed text.
  */
 static bool is_good(const char *status)
 {
@@ -25,7 +26,8 @@ static bool is_good(const char *status)
 		line += *line == '\n';
 		if (strncmp(line, prefix, sizeof(prefix) - 1))
 			continue;
-		if (!strncmp(line + sizeof(prefix) - 1, "BADSIG ", 7))
+		if (!strncmp(line + sizeof(prefix) - 1, "BADSIG ", 7) ||
+		    !strncmp(line + sizeof(prefix) - 1, "ERROR ", 6))
 			return false;
 		good |= !strncmp(line + sizeof(prefix) - 1, "GOODSIG ", 8);
 		valid |= !strncmp(line + sizeof(prefix) - 1, "VALIDSIG ", 9);

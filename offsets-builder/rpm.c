@@ -82,7 +82,7 @@ static int end_repomd(void *arg, int depth, const char *element, const char *tex
 static bool is_kernel(const struct repo *repo, const char *name)
 {
 	static const char *const defaults[] = {"kernel",	  "kernel-core",
-					       "kernel-*-core",	  "kernel[0-9]*",
+					       "kernel-*-core",	  "kernel[0-9]*[!a-z]",
 					       "kernel-default",  "kernel-azure",
 					       "kernel-rt",	  "kernel-64kb",
 					       "kernel-longterm", "kernel-preempt",
@@ -132,11 +132,11 @@ static int add_package(struct repo *repo, struct entry *e, struct error *error)
 
 	if (e->size < CRAWL_KERNEL_MIN || !is_wanted_arch(repo, e->arch))
 		return 0;
-	if (is_kernel(repo, e->name)) {
+	if (!is_debug(e->name)) {
+		if (!is_kernel(repo, e->name))
+			return 0;
 		debug_name(e->name, debug, sizeof(debug));
 		package.debug_name = debug;
-	} else if (!is_debug(e->name)) {
-		return 0;
 	}
 	snprintf(version, sizeof(version), "%s:%s-%s", e->epoch, e->ver, e->rel);
 	snprintf(label, sizeof(label), "%s-%s-%s.%s", e->name, e->ver, e->rel, e->arch);
