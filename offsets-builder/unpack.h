@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A package index out of its compression: gzip, xz, zstd, bzip2, or none. */
+/*
+ * A package index out of its compression: gzip, xz, zstd, bzip2, or none. Unlike a package
+ * (unpacked.h) it is in memory, may be empty, and must not take all of a machine's memory.
+ */
 #ifndef BUILDER_UNPACK_H
 #define BUILDER_UNPACK_H
 
