@@ -40,6 +40,8 @@ struct proving {
 	struct seen *seen; /* one for each member */
 	struct proof_sample samples[CREW_MAX];
 	bool stood; /* all of the crew have executed what they ever will */
+	int attempt;
+	uint64_t began_ns; /* this attempt, on the records' clock */
 };
 
 static void not_run(struct proof *proof, const char *format, ...)
@@ -107,7 +109,7 @@ static bool is_members(const struct proving *p, int i, const struct queued_recor
 	const struct crew_member *m = &p->crew.shared->members[i];
 	const struct exec_record *record = record_of(queued);
 
-	if (!record || !m->pid || record->event.time_ns < p->proof->began_ns)
+	if (!record || !m->pid || record->event.time_ns < p->began_ns)
 		return false;
 	if (m->attempt == ATTEMPT_FILE)
 		return is_named(record, p->crew.names[i]);
@@ -171,7 +173,7 @@ static void take_record(struct proving *p, int i, const struct queued_record *qu
 		return;
 	sample->came = true;
 	p->proof->records++;
-	p->proof->tgids[i] = seen->event.head.tgid;
+	p->proof->tgids[p->attempt][i] = seen->event.head.tgid;
 	see(&sample->seen, &seen->event);
 }
 
@@ -209,7 +211,7 @@ static void set_times(struct proving *p, struct proof_sample *sample)
 	const int64_t slack = 10000000; /* the helper's clock may be late by a little */
 	struct proof_account *truth = &sample->truth;
 
-	truth->time = (struct proof_span){p->proof->began_ns - slack, p->proof->ended_ns + slack};
+	truth->time = (struct proof_span){p->began_ns - slack, p->proof->ended_ns + slack};
 	truth->known |= FACT_BIT(PROOF_TIME);
 	if (!boot_clock_is_hosts()) {
 		truth->known &= ~(FACT_BIT(PROOF_TIME) | FACT_BIT(FACT_START) |
@@ -252,7 +254,7 @@ static void compare(struct proving *p)
 		const struct crew_member *m = &p->crew.shared->members[i];
 
 		if (hosts && m->pid > 0)
-			proof->tgids[i] = (uint32_t)m->pid;
+			proof->tgids[p->attempt][i] = (uint32_t)m->pid;
 		proof->children += m->pid > 0 && m->attempt < ATTEMPT_COUNT;
 		take_sample(p, i, hosts);
 		if (p->crew.roles[i].flags & CREW_LONG_NAME && m->attempt == ATTEMPT_FILE)
@@ -300,13 +302,30 @@ static void with_crew(struct proving *p)
 		explain(p, err);
 }
 
-/* One attempt. Returns true if another one, a plain one, could do better. */
-static bool try_crew(struct proving *p, const struct crew_options *options)
+/* What an earlier attempt has found is forgotten, but not whose execs they were. */
+static void begin(struct proving *p)
+{
+	struct proof blank = {.began_ns = p->proof->began_ns};
+
+	memcpy(blank.tgids, p->proof->tgids, sizeof(blank.tgids));
+	*p->proof = blank;
+	memset(p->samples, 0, sizeof(p->samples));
+	p->stood = false;
+	p->began_ns = p->source->now_ns(p->source->arg);
+	if (!p->attempt)
+		p->proof->began_ns = p->began_ns;
+}
+
+/* One attempt. Returns true if another one could do better: options are set for that. */
+static bool try_crew(struct proving *p, struct crew_options *options)
 {
 	const struct proof_source *source = p->source;
 	struct proof *proof = p->proof;
-	bool killed = false;
-	int err = crew_start(&p->crew, options);
+	bool again = false;
+	int err;
+
+	begin(p);
+	err = crew_start(&p->crew, options);
 
 	if (err) {
 		not_run(proof,
@@ -314,7 +333,9 @@ static bool try_crew(struct proving *p, const struct crew_options *options)
 			strerror(-err));
 	} else {
 		with_crew(p);
-		killed = p->crew.dead && !proof->ran;
+		again = proof->ran ? proof->records < proof->children :
+				     p->crew.dead && !options->plain;
+		options->plain |= !proof->ran;
 	}
 	crew_end(&p->crew);
 	if (!p->stood)
@@ -323,7 +344,7 @@ static bool try_crew(struct proving *p, const struct crew_options *options)
 	p->truth = NULL;
 	free(p->seen);
 	p->seen = NULL;
-	return killed;
+	return again;
 }
 
 void proof_run(struct proof *proof, const struct proof_source *source)
@@ -339,11 +360,8 @@ void proof_run(struct proof *proof, const struct proof_source *source)
 	}
 	p->proof = proof;
 	p->source = source;
-	proof->began_ns = source->now_ns(source->arg);
-	if (try_crew(p, &options)) {
-		options.plain = true;
-		(void)try_crew(p, &options);
-	}
+	while (try_crew(p, &options) && p->attempt < PROOF_ATTEMPTS - 1)
+		p->attempt++;
 	free(p);
 	proof->took_ns = crew_boot_ns() - begun;
 }

@@ -18,7 +18,12 @@
 enum proof_fact { PROOF_TIME = FACT_COUNT, PROOF_PID, PROOF_UID, PROOF_COUNT };
 _Static_assert(PROOF_COUNT <= 64, "a bit each");
 
-enum { PROOF_EXECS = 9 };
+/*
+ * Execs of one attempt, and attempts: an exec that a raw tracepoint's program misses (where the
+ * kernel had preempted it, from 6.13 on) proves nothing, and what it alone proves would be
+ * withheld for as long as the sensor runs.
+ */
+enum { PROOF_EXECS = 9, PROOF_ATTEMPTS = 3 };
 
 /* What there is to say of a fact, in words; "" if nothing. */
 struct proof_finding {
@@ -49,7 +54,7 @@ struct proof {
 
 	/* Whose execs these were, on the records' clock. */
 	uint64_t began_ns, ended_ns;
-	uint32_t tgids[PROOF_EXECS];
+	uint32_t tgids[PROOF_ATTEMPTS][PROOF_EXECS];
 };
 
 /* How the proof gets at the records that the kernel side makes meanwhile. */
@@ -74,8 +79,8 @@ static inline bool proof_made(const struct proof *proof, const struct process_ex
 {
 	if (head->time_ns > proof->ended_ns || head->time_ns < proof->began_ns)
 		return false;
-	for (int i = 0; i < PROOF_EXECS; i++)
-		if (proof->tgids[i] == head->tgid && head->tgid)
+	for (int i = 0; i < PROOF_ATTEMPTS * PROOF_EXECS; i++)
+		if (proof->tgids[i / PROOF_EXECS][i % PROOF_EXECS] == head->tgid && head->tgid)
 			return true;
 	return false;
 }

@@ -527,7 +527,7 @@ static void whose_exec_it_is_must_be_right(void **state)
 
 static void its_own_execs_are_known_by_pid_and_time(void **state)
 {
-	const struct proof proof = {.began_ns = 100, .ended_ns = 200, .tgids = {7, 9}};
+	const struct proof proof = {.began_ns = 100, .ended_ns = 200, .tgids = {{7, 9}}};
 	struct process_exec_event head = {.time_ns = 150, .tgid = 9};
 
 	(void)state;
