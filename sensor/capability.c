@@ -368,6 +368,11 @@ static const struct loader_reason *reason_of(const struct loader_report *report,
 	return NULL;
 }
 
+static bool raw_tp_preempted(const struct capability *c)
+{
+	return c->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer == FEATURE_YES;
+}
+
 enum variant_state capability_variant(const struct capability *c, const struct variant *variant,
 				      enum loader_error *error, const char **reason)
 {
@@ -386,8 +391,13 @@ enum variant_state capability_variant(const struct capability *c, const struct v
 		*reason = "another rung was forced";
 		return VARIANT_NOT_ASKED_FOR;
 	}
-	*reason = c->report.picked ? "it ranks below the picked one" :
-				     "the host as a whole can't: see readiness";
+	if (!c->report.picked)
+		*reason = "the host as a whole can't: see readiness";
+	else if (variant->attach == ATTACH_RAW_TP && raw_tp_preempted(c))
+		*reason = "this kernel preempts a raw tracepoint's program, and does not run it "
+			  "for an exec meanwhile on that CPU";
+	else
+		*reason = "it ranks below the picked one";
 	return VARIANT_NOT_TRIED;
 }
 
@@ -521,6 +531,10 @@ static void add_degradations(const struct capability *c, struct text *reasons)
 			   "attached to a tracepoint: below 5.16 the kernel calls no program "
 			   "for an exec with a file name of over about 2,000 bytes, which "
 			   "is then neither seen nor counted");
+	if (c->report.picked->attach == ATTACH_RAW_TP && raw_tp_preempted(c))
+		add_reason(reasons, "attached to a raw tracepoint: this kernel preempts its "
+				    "program, and an exec meanwhile on that CPU is not seen, but "
+				    "counted in hook_missed");
 	if (offsets_by_release(&c->report))
 		add_reason(reasons, "the struct offsets were found by the kernel's release only: "
 				    "another build may have others");

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -413,6 +414,8 @@ static void trial_prog_kprobe(struct features *features, const struct row *row, 
 /* By so many instructions, counted from the next. */
 #define JUMP_IF(reg, value, by) OP(BPF_JMP | BPF_JEQ | BPF_K, reg, 0, by, value)
 #define JUMP_UNLESS(reg, value, by) OP(BPF_JMP | BPF_JNE | BPF_K, reg, 0, by, value)
+#define LOAD(to, from, at) OP(BPF_LDX | BPF_MEM | BPF_DW, to, from, at, 0)
+#define STORE(to, at, from) OP(BPF_STX | BPF_MEM | BPF_DW, to, from, at, 0)
 #define CALL(helper) OP(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
 #define EXIT() OP(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 /* Two instructions; trial_program fills in the map. */
@@ -818,6 +821,84 @@ static void trial_attach_raw_tp(struct features *features, const struct row *row
 	close(program);
 }
 
+/* *(u64 *)map = 1 + the current task's migration_disabled; trial_preempted fills in the map and the offset. */
+static const struct bpf_insn read_migration[] = {
+	CALL(BPF_FUNC_get_current_task),
+	COPY(BPF_REG_3, BPF_REG_0),
+	ADD(BPF_REG_3, 0),
+	ZERO_STACK(-8),
+	COPY(BPF_REG_1, BPF_REG_10),
+	ADD(BPF_REG_1, -8),
+	MOV(BPF_REG_2, 2),
+	CALL(BPF_FUNC_probe_read),
+	LOAD(BPF_REG_6, BPF_REG_10, -8),
+	ADD(BPF_REG_6, 1),
+	ZERO_STACK(-8),
+	MAP(BPF_REG_1),
+	COPY(BPF_REG_2, BPF_REG_10),
+	ADD(BPF_REG_2, -8),
+	CALL(BPF_FUNC_map_lookup_elem),
+	JUMP_IF(BPF_REG_0, 0, 1),
+	STORE(BPF_REG_0, 0, BPF_REG_6),
+	MOV(BPF_REG_0, 0),
+	EXIT(),
+};
+enum { READ_MIGRATION_OFFSET = 2, READ_MIGRATION_MAP = 11 };
+
+/* Gives this thread the name it has, which is a tracepoint. What the program said, or a negative errno. */
+static int64_t read_at_rename(int program, int map)
+{
+	union bpf_attr open = {.raw_tracepoint = {.name = (uintptr_t) "task_rename",
+						  .prog_fd = (__u32)program}};
+	uint64_t value = 0;
+	uint32_t key = 0;
+	union bpf_attr lookup = {
+		.map_fd = (__u32)map, .key = (uintptr_t)&key, .value = (uintptr_t)&value};
+	char name[16];
+	int link = bpf_call(BPF_RAW_TRACEPOINT_OPEN, &open), err;
+
+	if (link < 0)
+		return link;
+	if (!prctl(PR_GET_NAME, name))
+		(void)prctl(PR_SET_NAME, name);
+	close(link);
+	err = bpf_call(BPF_MAP_LOOKUP_ELEM, &lookup);
+	return err < 0 ? err : value ? (int64_t)value - 1 : -ENODATA;
+}
+
+/*
+ * A program that is kept on its CPU by migrate_disable() (include/linux/rcupdate.h,
+ * rcu_read_lock_dont_migrate) is one that can be preempted: with preemption off there is no need.
+ */
+static void trial_preempted(struct features *features, const struct row *row, struct feature *f)
+{
+	struct bpf_insn code[sizeof(read_migration) / sizeof(*read_migration)];
+	int map, program = -1;
+	char log[LOG_BYTES];
+	int64_t said;
+
+	if (!features->migration_disabled_at) {
+		detail(f, "wants an offset of task_struct");
+		return;
+	}
+	map = map_make(row);
+	if (map >= 0) {
+		memcpy(code, read_migration, sizeof(code));
+		code[READ_MIGRATION_OFFSET].imm = features->migration_disabled_at;
+		code[READ_MIGRATION_MAP].imm = map;
+		program = program_load(row->program, code, row->length, log);
+	}
+	said = map < 0 ? map : program < 0 ? program : read_at_rename(program, map);
+	if (said < 0)
+		f->error = (int)-said;
+	else
+		f->answer = said ? FEATURE_YES : FEATURE_NO;
+	if (program >= 0)
+		close(program);
+	if (map >= 0)
+		close(map);
+}
+
 static void trial_attach_tp(struct features *features, const struct row *row, struct feature *f)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_TRACEPOINT};
@@ -930,6 +1011,10 @@ static const struct row table[FEATURE_COUNT] = {
 	[FEATURE_ATTACH_RAW_TP] = {"attach_raw_tp", OF_TYPE(RAW_TRACEPOINT, trial_attach_raw_tp)},
 	[FEATURE_ATTACH_TP] = {"attach_tp", OF_TYPE(TRACEPOINT, trial_attach_tp)},
 	[FEATURE_ATTACH_KPROBE] = {"attach_kprobe", OF_TYPE(KPROBE, trial_attach_kprobe),
+				   .locked = true},
+	[FEATURE_RAW_TP_PREEMPTED] = {"raw_tp_preempted", trial_preempted,
+				   .needs = FEATURE_ATTACH_RAW_TP,
+				   PROGRAM(RAW_TRACEPOINT, read_migration), MAP_OF(ARRAY, 4, 8),
 				   .locked = true},
 };
 

@@ -46,6 +46,11 @@ enum feature_id {
 	FEATURE_ATTACH_RAW_TP,	    /* sched_process_exec took a raw tracepoint program */
 	FEATURE_ATTACH_TP,     /* … a tracepoint program; EEXIST: another's is there (< 4.15) */
 	FEATURE_ATTACH_KPROBE, /* a kprobe of the PMU was set and took a program */
+	/*
+	 * The kernel preempts a raw tracepoint's program (7.2: tracepoints are under SRCU). An
+	 * exec meanwhile on that CPU finds it running, and is passed over.
+	 */
+	FEATURE_RAW_TP_PREEMPTED,
 	FEATURE_COUNT
 };
 
@@ -65,6 +70,8 @@ struct features {
 	 * that exist; "" ends a list of fewer. Filled by FEATURE_SYMBOL_EXECVE.
 	 */
 	char execve_symbols[4][48];
+	/* task_struct.migration_disabled's offset: FEATURE_RAW_TP_PREEMPTED wants it from its caller; 0: not known. */
+	uint16_t migration_disabled_at;
 };
 
 /*

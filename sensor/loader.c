@@ -49,6 +49,10 @@ struct offsets_state {
 	enum offsets_source source;
 	struct kernel_offsets offsets;
 	struct offsets_provenance provenance;
+	struct { /* of the kernel's BTF, which is long: read once */
+		bool asked, found;
+		struct kernel_offsets offsets;
+	} btf;
 	/*
 	 * What failed, why, what to do: of the database (no row, or one that the proof has
 	 * refuted), and of the offsets service.
@@ -132,22 +136,27 @@ static enum loader_error check_host(struct features *features, struct loader_rea
 
 /* -------------------------------------------------------------------- offsets */
 
-/* BTF, where it is shown, is the kernel's own word; the database's is for where it is not. */
-static bool offsets_of_btf(struct offsets_state *state, struct features *features)
+static void read_btf(struct loader *loader)
 {
+	struct offsets_state *state = loader->offsets;
 	struct btf *btf;
-	int found;
 
-	if (state->btf_wrong || feature_get(features, FEATURE_BTF)->answer != FEATURE_YES)
-		return false;
+	state->btf.asked = true;
+	if (feature_get(&loader->report->features, FEATURE_BTF)->answer != FEATURE_YES)
+		return;
 	btf = btf__parse("/sys/kernel/btf/vmlinux", NULL);
 	if (!btf)
-		return false;
-	found = offsets_from_btf(btf, &state->offsets);
+		return;
+	state->btf.found = offsets_from_btf(btf, &state->btf.offsets) > 0;
 	btf__free(btf);
-	if (found > 0)
-		state->source = OFFSETS_BTF;
-	return found > 0;
+}
+
+/* BTF, where it is shown, is the kernel's own word; the database's is for where it is not. */
+static const struct kernel_offsets *btf_offsets(struct loader *loader)
+{
+	if (!loader->offsets->btf.asked)
+		read_btf(loader);
+	return loader->offsets->btf.found ? &loader->offsets->btf.offsets : NULL;
 }
 
 /*
@@ -182,8 +191,11 @@ static void find_offsets(struct loader *loader)
 
 	state->asked = true;
 	state->source = OFFSETS_NONE;
-	if (offsets_of_btf(state, &loader->report->features))
+	if (!state->btf_wrong && btf_offsets(loader)) {
+		state->source = OFFSETS_BTF;
+		state->offsets = *btf_offsets(loader);
 		return;
+	}
 	if (!state->row_wrong &&
 	    !offsets_db_find(database_path(loader), database_keys(loader), identity,
 			     &state->offsets, &state->provenance, state->why, sizeof(state->why)))
@@ -572,22 +584,58 @@ static enum loader_error try_variant(struct loader *loader, struct loader_reason
 	return error;
 }
 
+/*
+ * Whether raw tracepoints rank last: asked with the offsets that this access goes by. `none`
+ * has none, and takes the answer that there is.
+ */
+static bool raw_tp_last(struct loader *loader, enum access access)
+{
+	struct features *features = &loader->report->features;
+	const struct feature *preempted = &features->of[FEATURE_RAW_TP_PREEMPTED];
+	const struct kernel_offsets *offsets = NULL;
+	struct loader_reason unused;
+
+	if (access == ACCESS_CORE && !loader->offsets->btf_wrong)
+		offsets = btf_offsets(loader);
+	else if (access == ACCESS_MAP && !need_offsets(loader, &unused))
+		offsets = &loader->offsets->offsets;
+	if (offsets && !preempted->asked) {
+		if (offsets->task_struct__migration_disabled != OFFSET_ABSENT)
+			features->migration_disabled_at = offsets->task_struct__migration_disabled;
+		preempted = feature_get(features, FEATURE_RAW_TP_PREEMPTED);
+	}
+	return preempted->asked && preempted->answer == FEATURE_YES;
+}
+
+static const struct variant *try_access(struct loader *loader, enum access access)
+{
+	struct loader_report *report = loader->report;
+	bool last = raw_tp_last(loader, access);
+
+	for (size_t rank = 0; rank < VARIANTS_OF_ACCESS; rank++) {
+		const struct variant *variant = variant_ranked(access, rank, last);
+		struct loader_reason *r = &report->reasons[report->count];
+
+		if (!variant_allowed(variant, &loader->options->force))
+			continue;
+		*r = (struct loader_reason){.variant = variant};
+		if (try_variant(loader, r) == LOADER_OK)
+			return variant;
+		report->count++;
+	}
+	return NULL;
+}
+
 static enum loader_error try_variants(struct loader *loader)
 {
 	struct loader_report *report = loader->report;
+	const char *forced = loader->options->force.access;
 
-	for (size_t i = 0; i < variant_count && report->count < LOADER_VARIANTS_MAX; i++) {
-		struct loader_reason *r = &report->reasons[report->count];
-
-		if (!variant_allowed(&variants[i], &loader->options->force))
-			continue;
-		*r = (struct loader_reason){.variant = &variants[i]};
-		if (try_variant(loader, r) == LOADER_OK) {
-			report->picked = &variants[i];
-			return LOADER_OK;
-		}
-		report->count++;
-	}
+	for (int access = 0; access < ACCESS_COUNT && !report->picked; access++)
+		if (!forced || !strcmp(forced, access_names[access]))
+			report->picked = try_access(loader, (enum access)access);
+	if (report->picked)
+		return LOADER_OK;
 	return report->count ? report->reasons[0].error : LOADER_FAILED;
 }
 
@@ -611,18 +659,20 @@ static void name_difference(struct loader_comparison *comparison, const struct o
 static void compare_row(struct loader *loader)
 {
 	struct loader_comparison *comparison = &loader->report->comparison;
-	struct offsets_state btf = {0};
+	const struct kernel_offsets *btf;
 	struct kernel_offsets row;
 	char why[512];
 
 	if (offsets_db_find(database_path(loader), database_keys(loader),
 			    &loader->report->identity, &row, &comparison->provenance, why,
-			    sizeof(why)) ||
-	    !offsets_of_btf(&btf, &loader->report->features))
+			    sizeof(why)))
+		return;
+	btf = btf_offsets(loader);
+	if (!btf)
 		return;
 	comparison->done = true;
 	for (size_t i = 0; i < offset_item_count; i++) {
-		uint16_t a = offsets_get(&btf.offsets, &offset_items[i]);
+		uint16_t a = offsets_get(btf, &offset_items[i]);
 		uint16_t b = offsets_get(&row, &offset_items[i]);
 
 		if (a != b)

@@ -35,6 +35,13 @@ const struct variant variants[] = {
 };
 const size_t variant_count = sizeof(variants) / sizeof(variants[0]);
 
+const struct variant *variant_ranked(enum access access, size_t rank, bool raw_tp_last)
+{
+	if (raw_tp_last) /* those of raw_tp are the first */
+		rank = (rank + TRANSPORT_COUNT) % VARIANTS_OF_ACCESS;
+	return &variants[access * VARIANTS_OF_ACCESS + rank];
+}
+
 static bool rung_allowed(const char *rung, const char *forced)
 {
 	return !forced || !strcmp(rung, forced);

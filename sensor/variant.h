@@ -39,6 +39,14 @@ struct variant_force {
 	const char *access;
 };
 
+/*
+ * The variant of that rank within an access, below VARIANTS_OF_ACCESS, best first.
+ * raw_tp_last: a raw tracepoint's program can be preempted, and misses execs meanwhile, so
+ * the other attaches go before it.
+ */
+enum { VARIANTS_OF_ACCESS = ATTACH_COUNT * TRANSPORT_COUNT };
+const struct variant *variant_ranked(enum access access, size_t rank, bool raw_tp_last);
+
 bool variant_allowed(const struct variant *variant, const struct variant_force *force);
 
 /*

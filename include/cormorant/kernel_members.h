@@ -167,6 +167,7 @@
 	M(task_struct, void *, nsproxy) \
 	M(task_struct, void *, mm) \
 	M(task_struct, void *, fs) \
+	M(task_struct, __u16, migration_disabled) /* since 5.7, where preemption is */ \
 	M(task_struct, void *, cgroups)
 
 #define KERNEL_linux_binprm(M) \

@@ -80,6 +80,7 @@ static struct capability *host(void)
 	set(c->report.identity.release, c->host.release);
 	set(c->report.identity.version, "#1 SMP Debian");
 	ask_all(&c->report.features, FEATURE_YES, 0);
+	c->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer = FEATURE_NO; /* the one that is bad */
 	return c;
 }
 
@@ -765,6 +766,33 @@ static void a_tracepoint_that_sees_long_names_is_ready(void **state)
 	free(c);
 }
 
+static void a_raw_tracepoint_that_is_preempted_ranks_below_and_is_degraded(void **state)
+{
+	struct capability *c = picked("exec.raw_tp.ringbuf.core"), *other;
+	struct json_object *document;
+
+	(void)state;
+	assert_readiness(c, READINESS_READY, 0);
+	c->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer = FEATURE_YES;
+	assert_readiness(c, READINESS_DEGRADED, 1);
+	assert_true(has_reason(c, "attached to a raw tracepoint: this kernel preempts its "));
+	free(c);
+	other = picked("exec.kprobe.ringbuf.core");
+	other->report.count = 0;
+	other->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer = FEATURE_YES;
+	assert_readiness(other, READINESS_READY, 0);
+	document = document_of(other);
+	assert_non_null(strstr(string_at(entry(document, "variants", "name",
+					       "exec.raw_tp.ringbuf.core"),
+					 "reason"),
+			       "preempts a raw tracepoint's program"));
+	assert_string_equal(
+		string_at(entry(document, "variants", "name", "exec.tp.ringbuf.core"), "reason"),
+		"it ranks below the picked one");
+	json_object_put(document);
+	free(other);
+}
+
 static void the_selftest_says_what_was_proven(void **state)
 {
 	struct capability *c = picked("exec.raw_tp.ringbuf.core");
@@ -1087,6 +1115,8 @@ int main(void)
 		cmocka_unit_test(what_can_be_mistaken_is_unverified),
 		cmocka_unit_test(a_row_that_differs_from_btf_is_said),
 		cmocka_unit_test(a_tracepoint_that_sees_long_names_is_ready),
+		cmocka_unit_test(
+			a_raw_tracepoint_that_is_preempted_ranks_below_and_is_degraded),
 		cmocka_unit_test(the_selftest_says_what_was_proven),
 		cmocka_unit_test(no_field_is_there_twice),
 		cmocka_unit_test(what_is_not_known_is_left_out),

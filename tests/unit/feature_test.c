@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
@@ -513,6 +514,55 @@ static void a_raw_tracepoint_program_attaches_if_it_does(void **state)
 		close(program);
 	in_child(nothing, ask_all);
 	assert_yes_or_no(FEATURE_ATTACH_RAW_TP, took);
+}
+
+/* In bytes from the start of task_struct, as the running kernel's BTF says; -1 if it does not. */
+static int in_task(const char *member)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	int id = btf ? btf__find_by_name_kind(btf, "task_struct", BTF_KIND_STRUCT) : -1, at = -1;
+	const struct btf_type *task = id < 0 ? NULL : btf__type_by_id(btf, (__u32)id);
+
+	for (int i = 0; task && i < btf_vlen(task); i++)
+		if (!strcmp(btf__name_by_offset(btf, btf_members(task)[i].name_off), member))
+			at = (int)btf_member_bit_offset(task, (__u32)i) / 8;
+	btf__free(btf);
+	return at;
+}
+
+static uint16_t asked_at;
+
+static void ask_preempted(void)
+{
+	found->features.migration_disabled_at = asked_at;
+	(void)feature_get(&found->features, FEATURE_RAW_TP_PREEMPTED);
+}
+
+/*
+ * What the trial reads is another member first, which is not 0 here and so would mean that a
+ * program is kept on its CPU for its own sake. Which kernels do so the end-to-end tests know.
+ */
+static void a_preempted_program_is_told_by_what_keeps_it_on_its_cpu(void **state)
+{
+	int comm = in_task("comm"), migration = in_task("migration_disabled");
+
+	(void)state;
+	if (comm < 0 || migration < 0) {
+		print_message("no BTF with task_struct.migration_disabled (5.11)\n");
+		skip();
+	}
+	asked_at = (uint16_t)comm;
+	in_child(nothing, ask_preempted);
+	assert_answer(FEATURE_RAW_TP_PREEMPTED, FEATURE_YES, 0);
+	asked_at = (uint16_t)migration;
+	in_child(nothing, ask_preempted);
+	assert_int_not_equal(answer(FEATURE_RAW_TP_PREEMPTED)->answer, FEATURE_UNKNOWN);
+	assert_int_equal(answer(FEATURE_RAW_TP_PREEMPTED)->error, 0);
+	asked_at = 0;
+	in_child(nothing, ask_preempted);
+	assert_answer(FEATURE_RAW_TP_PREEMPTED, FEATURE_UNKNOWN, 0);
+	assert_string_equal(answer(FEATURE_RAW_TP_PREEMPTED)->detail,
+			    "wants an offset of task_struct");
 }
 
 static void ask_all_and_attach(void)
@@ -1183,6 +1233,7 @@ int main(void)
 		cmocka_unit_test(bpf_answers_agree_with_libbpf),
 		cmocka_unit_test(helper_answers_agree_with_libbpf),
 		cmocka_unit_test(a_raw_tracepoint_program_attaches_if_it_does),
+		cmocka_unit_test(a_preempted_program_is_told_by_what_keeps_it_on_its_cpu),
 		cmocka_unit_test(a_tracepoint_program_attaches_if_it_does),
 		cmocka_unit_test(a_tracepoint_held_by_another_is_said_to_be),
 		cmocka_unit_test(kprobe_answers_agree_with_sysfs),

@@ -61,6 +61,22 @@ static void better_variants_come_first(void **state)
 		assert_string_equal(variants[i].name, best_first[i]);
 }
 
+static void raw_tracepoints_that_are_preempted_rank_last_in_their_access(void **state)
+{
+	static const char *const preempted[] = {
+		"exec.kprobe.ringbuf.map", "exec.kprobe.perfbuf.map", "exec.tp.ringbuf.map",
+		"exec.tp.perfbuf.map",	   "exec.raw_tp.ringbuf.map", "exec.raw_tp.perfbuf.map",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < VARIANTS_OF_ACCESS; i++)
+		assert_string_equal(variant_ranked(ACCESS_MAP, i, true)->name, preempted[i]);
+	for (size_t i = 0; i < variant_count; i++)
+		assert_ptr_equal(variant_ranked((enum access)(i / VARIANTS_OF_ACCESS),
+						i % VARIANTS_OF_ACCESS, false),
+				 &variants[i]);
+}
+
 static void a_forced_rung_leaves_only_its_variants(void **state)
 {
 	struct variant_force none = {0}, attach = {.attach = "tp"}, nowhere = {.transport = "pigeon"},
@@ -179,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_combination_of_rungs_is_there_once),
 		cmocka_unit_test(better_variants_come_first),
+		cmocka_unit_test(raw_tracepoints_that_are_preempted_rank_last_in_their_access),
 		cmocka_unit_test(a_forced_rung_leaves_only_its_variants),
 		cmocka_unit_test(a_variant_needs_what_its_rungs_need),
 		cmocka_unit_test(every_program_of_every_variant_is_in_the_elf),
