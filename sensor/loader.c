@@ -586,7 +586,7 @@ static enum loader_error try_variant(struct loader *loader, struct loader_reason
 
 /*
  * Whether raw tracepoints rank last: asked with the offsets that this access goes by. `none`
- * has none, and takes the answer that there is.
+ * has none, and where nobody could ask before, a kprobe is the safe side.
  */
 static bool raw_tp_last(struct loader *loader, enum access access)
 {
@@ -604,7 +604,8 @@ static bool raw_tp_last(struct loader *loader, enum access access)
 			features->migration_disabled_at = offsets->task_struct__migration_disabled;
 		preempted = feature_get(features, FEATURE_RAW_TP_PREEMPTED);
 	}
-	return preempted->asked && preempted->answer == FEATURE_YES;
+	return preempted->answer == FEATURE_YES ||
+	       (access == ACCESS_NONE && preempted->answer == FEATURE_UNKNOWN);
 }
 
 static const struct variant *try_access(struct loader *loader, enum access access)

@@ -20,7 +20,7 @@ _Static_assert(PROOF_COUNT <= 64, "a bit each");
 
 /*
  * Execs of one attempt, and attempts: an exec that a raw tracepoint's program misses (where the
- * kernel had preempted it, from 6.13 on) proves nothing, and what it alone proves would be
+ * kernel had preempted it, FEATURE_RAW_TP_PREEMPTED) proves nothing, and what it alone proves would be
  * withheld for as long as the sensor runs.
  */
 enum { PROOF_EXECS = 9, PROOF_ATTEMPTS = 3 };

@@ -55,6 +55,11 @@ int e2e_test_teardown(void **state);
 
 /* The running kernel is older than this. */
 bool e2e_kernel_before(int major, int minor);
+/*
+ * The kernel preempts a raw tracepoint's program, as its symbols tell: tracepoints are called under SRCU. (From 4.20 to 6.12
+ * those of idle CPUs were, with another way to free them: kernel/tracepoint.c.)
+ */
+bool e2e_preempts_raw_tp(void);
 /* The offsets database that the sensors are given (CORMORANT_DB), NULL if none. */
 const char *e2e_database(void);
 /* tracefs is all there is to attach with on this kernel: no raw tracepoints, no PMU for kprobes. */

@@ -204,7 +204,7 @@ static void a_ring_that_memory_has_no_room_for_becomes_a_perf_buffer(void **stat
 	struct e2e *e = *state;
 	const char *limit, *usage;
 	uint64_t needed;
-	char *dir;
+	char ring[sizeof(e->sensor.variant)], *dir;
 
 	if (e2e_kernel_before(5, 11))
 		e2e_skip("below 5.11 a cgroup's memory limit does not count maps, and below 5.8 there is no ring buffer");
@@ -228,7 +228,9 @@ static void a_ring_that_memory_has_no_room_for_becomes_a_perf_buffer(void **stat
 	end(e);
 	memory_cgroup_remove(e, dir);
 	/* The same but for the ring, which is better. */
-	assert_reason(e, workspace_text(&e->ws, "exec.raw_tp.ringbuf%s", strrchr(e->sensor.variant, '.')), "Failed", "memory");
+	snprintf(ring, sizeof(ring), "%s", e->sensor.variant);
+	memcpy(strstr(ring, ".perfbuf."), ".ringbuf.", strlen(".ringbuf."));
+	assert_reason(e, ring, "Failed", "memory");
 }
 
 struct fault {
