@@ -44,7 +44,7 @@ struct kernel_caps {
 	__u64 val;
 };
 
-#define DECLARE_MEMBER(s, type, member) type member;
+#define DECLARE_MEMBER(s, type, member, what_for) type member;
 #define DECLARE_STRUCT(s)                                                                          \
 	struct s {                                                                                 \
 		KERNEL_##s(DECLARE_MEMBER)                                                         \

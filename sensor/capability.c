@@ -195,10 +195,15 @@ static uint64_t facts_impossible(const struct capability *c)
 	return facts;
 }
 
+static const struct proof_finding *finding_of(const struct capability *c, uint64_t facts)
+{
+	return facts ? &c->report.proof.findings[__builtin_ctzll(facts)] : NULL;
+}
+
 /* Why a field does not come with the records of a variant that runs; NULL if it does. */
 static const char *why_not_in_record(const struct capability *c, const struct row *row)
 {
-	uint64_t impossible = facts_impossible(c);
+	uint64_t impossible = facts_impossible(c), lacking;
 
 	if (!row_has(row, ~impossible))
 		return c->report.picked->access == ACCESS_NONE ?
@@ -211,6 +216,9 @@ static const char *why_not_in_record(const struct capability *c, const struct ro
 		return row_cut(c, row) ? "the paths of the execs that were looked at are too long, "
 					 "or end at no root" :
 					 NULL;
+	lacking = (row->all | row->any) & c->report.lacking;
+	if (lacking)
+		return finding_of(c, lacking)->why;
 	return c->report.picked->access == ACCESS_MAP ?
 		       "the kernel or its row of offsets does not have it, or it could not be "
 		       "read" :
@@ -253,11 +261,6 @@ static bool proc_fills(const struct capability *c, const struct row *row)
 {
 	return row->more & PROC && proc_asked(c) &&
 	       (row->all != SECTION(CGROUP) || c->proc_cgroups);
-}
-
-static const struct proof_finding *finding_of(const struct capability *c, uint64_t facts)
-{
-	return facts ? &c->report.proof.findings[__builtin_ctzll(facts)] : NULL;
 }
 
 /* The facts of a row that an event's field is made of here. */

@@ -524,6 +524,32 @@ static enum loader_error reject_fact(struct loader *loader, struct loader_reason
 			    "it is another kernel's, or this is a bug: please report it");
 }
 
+/* Facts that no record had, for want of a member: it is named. */
+static void name_lacking(struct loader *loader, const struct variant *variant)
+{
+	struct proof *proof = &loader->report->proof;
+	bool core = variant->access == ACCESS_CORE;
+	const struct kernel_offsets *offsets = core ? btf_offsets(loader) :
+						      &loader->offsets->offsets;
+
+	loader->report->lacking = 0;
+	for (unsigned fact = 0; offsets && fact < FACT_COUNT; fact++) {
+		const struct offset_item *item =
+			proof->present & FACT_BIT(fact) ?
+				NULL :
+				offsets_lacking(offsets, FACT_BIT(fact));
+
+		if (!item)
+			continue;
+		loader->report->lacking |= FACT_BIT(fact);
+		snprintf(proof->findings[fact].why, sizeof(proof->findings[fact].why),
+			 "%s has no %s%s%s",
+			 core || loader->offsets->source == OFFSETS_BTF ? "the kernel's BTF" :
+									  "the row",
+			 item->type, *item->member ? "." : "", item->member);
+	}
+}
+
 /* A row is believed if it is proven; all else unless it is refuted. Without offsets there is nothing below. */
 static enum loader_error prove(struct loader *loader, struct loader_reason *r)
 {
@@ -543,6 +569,8 @@ static enum loader_error prove(struct loader *loader, struct loader_reason *r)
 	loader->proving = true;
 	proof_run(proof, &source);
 	loader->proving = false;
+	if (proof->ran && r->variant->access != ACCESS_NONE)
+		name_lacking(loader, r->variant);
 	if (r->variant->access == ACCESS_NONE || (!row && !proof->ran))
 		return LOADER_OK;
 	if (!proof->ran)

@@ -67,6 +67,8 @@ struct loader_report {
 	char offsets_note[LOADER_TEXT_MAX]; /* of OFFSETS_URL: what did not go well, or "" */
 	struct loader_comparison comparison;
 	struct proof proof;
+	/* Facts that no record of the proof had for want of a member: findings[].why names it. */
+	uint64_t lacking;
 	bool refuted; /* some offsets were found wrong before these */
 	char hook[HOOK_TEXT_BYTES];
 	bool parts;	     /* records come in parts, strings are short and paths missing */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "offsets.h"
 
+#include "cormorant/record.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +20,7 @@ struct kernel_caps {
 	__u64 val;
 } __attribute__((packed, aligned(4))); /* an array of two until 6.2 */
 
-#define DECLARE_MEMBER(s, type, member) type member;
+#define DECLARE_MEMBER(s, type, member, what_for) type member;
 #define DECLARE_STRUCT(s)                                                                          \
 	struct s {                                                                                 \
 		KERNEL_##s(DECLARE_MEMBER)                                                         \
@@ -42,12 +44,31 @@ KERNEL_STRUCTS(DECLARE_STRUCT)
 /* clang-format on */
 
 #define AT(number) offsetof(struct kernel_offsets, number)
-#define ITEM_MEMBER(s, type, member)                                                               \
+#define ITEM_MEMBER(s, type, member, what_for)                                                     \
 	{OFFSET_OF_MEMBER, #s, #member, READ_SIZE(((struct s *)0)->member), _Alignof(type),        \
-	 AT(s##__##member)},
+	 AT(s##__##member), what_for},
 #define ITEM_STRUCT(s) KERNEL_##s(ITEM_MEMBER)
-#define ITEM_SIZE(s) {OFFSET_OF_SIZE, #s, "", 0, _Alignof(struct s), AT(size__##s)},
-#define ITEM_VALUE(e, v) {OFFSET_OF_VALUE, #e, #v, 0, 1, AT(value__##v)},
+#define ITEM_SIZE(s, what_for)                                                                     \
+	{OFFSET_OF_SIZE, #s, "", 0, _Alignof(struct s), AT(size__##s), what_for},
+#define ITEM_VALUE(e, v, what_for) {OFFSET_OF_VALUE, #e, #v, 0, 1, AT(value__##v), what_for},
+
+/* What for: the list's words. */
+#define NEEDED(facts) (facts), OFFSET_ABSENT
+#define INSTEAD(number) 0, AT(number)
+#define F(fact) FACT_BIT(FACT_##fact)
+#define ID(id) FACT_BIT(FACT_ID + ID_##id)
+#define CAPS(set) FACT_BIT(FACT_CAPS + CAPS_##set)
+#define NS(ns) FACT_BIT(FACT_NS + NS_##ns)
+#define SECTION(section) FACT_BIT(FACT_SECTION + SECTION_##section)
+#define BITS(first, count) (((1ULL << (count)) - 1) * FACT_BIT(first))
+#define NS_ALL BITS(FACT_NS, NS_COUNT)
+#define NS_PROXY (NS_ALL & ~NS(PID) & ~NS(USER))
+#define CREDS (BITS(FACT_ID, ID_COUNT) | BITS(FACT_CAPS, CAPS_COUNT) | NS(USER))
+#define ARGS (F(ARGV) | SECTION(ARGV))
+#define EXE_FILE (F(DEV) | F(INODE) | F(MODE) | F(SIZE) | F(MTIME) | F(NLINK) | F(FS))
+#define LINKS (F(MEMFD) | F(DELETED))
+#define PATHS (SECTION(EXE) | SECTION(CWD))
+#define CGROUPS (SECTION(CGROUP) | SECTION(CGROUP_V1))
 
 const struct offset_item offset_items[] = {KERNEL_STRUCTS(ITEM_STRUCT) KERNEL_SIZES(ITEM_SIZE)
 						   KERNEL_VALUES(ITEM_VALUE)};
@@ -147,6 +168,24 @@ int offsets_take(struct kernel_offsets *offsets, const struct offset_field *fiel
 }
 
 /* The list's names; what does not fit is "...". */
+/* Number at, or what some kernels have in its place. */
+static bool has_any(const struct kernel_offsets *offsets, uint16_t at)
+{
+	for (size_t i = 0; i < ITEM_COUNT; i++)
+		if ((offset_items[i].at == at || offset_items[i].instead == at) &&
+		    offsets_get(offsets, &offset_items[i]) != OFFSET_ABSENT)
+			return true;
+	return false;
+}
+
+const struct offset_item *offsets_lacking(const struct kernel_offsets *offsets, uint64_t fact)
+{
+	for (size_t i = 0; i < ITEM_COUNT; i++)
+		if (offset_items[i].needed_by & fact && !has_any(offsets, offset_items[i].at))
+			return &offset_items[i];
+	return NULL;
+}
+
 void offsets_name_unseen(const bool *seen, char *text, size_t size)
 {
 	size_t len = 0;

@@ -24,6 +24,9 @@ struct offset_item {
 	uint16_t size;	    /* bytes that are read of a member at once; 0: its address counts */
 	uint16_t align;	    /* no compiler puts it anywhere but at multiples of it */
 	uint16_t at;	    /* offsetof in struct kernel_offsets */
+	/* Of a record (FACT_BITs, cormorant/record.h): those that are not there without it. */
+	uint64_t needed_by;
+	uint16_t instead; /* `at` of what other kernels have in its place, or OFFSET_ABSENT */
 };
 
 extern const struct offset_item offset_items[];
@@ -52,6 +55,11 @@ int offsets_take(struct kernel_offsets *offsets, const struct offset_field *fiel
 
 /* The item that databases and rows call so; NULL if this program does not know it. */
 const struct offset_item *offset_item_named(const char *type, const char *member);
+/*
+ * The first item for want of which a record has not this fact (a FACT_BIT): neither it nor what
+ * other kernels have in its place is known. NULL: none is wanting.
+ */
+const struct offset_item *offsets_lacking(const struct kernel_offsets *offsets, uint64_t fact);
 /* The items, of offset_item_count, that were not seen in a row: "cred.uid, upid", or "". */
 void offsets_name_unseen(const bool *seen, char *text, size_t size);
 

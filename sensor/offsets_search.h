@@ -30,7 +30,7 @@ enum offset_shape {
  * have some 2,000 members: more than OFFSET_DEPTH_MAX and OFFSET_MEMBERS_MAX is no kernel's.
  */
 #define OFFSET_ONE_STRUCT(s) +1
-#define OFFSET_ONE_VALUE(e, v) +1
+#define OFFSET_ONE_VALUE(e, v, what_for) +1
 enum {
 	OFFSET_ALIASES = 1,
 	OFFSET_ITEMS = sizeof(struct kernel_offsets) / sizeof(__u16),

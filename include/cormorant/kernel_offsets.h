@@ -20,10 +20,10 @@
 
 #define OFFSET_ABSENT 0xffff
 
-#define OFFSET_MEMBER(s, type, member) __u16 s##__##member;
+#define OFFSET_MEMBER(s, type, member, what_for) __u16 s##__##member;
 #define OFFSET_STRUCT(s) KERNEL_##s(OFFSET_MEMBER)
-#define OFFSET_SIZE(s) __u16 size__##s;
-#define OFFSET_VALUE(e, v) __u16 value__##v;
+#define OFFSET_SIZE(s, what_for) __u16 size__##s;
+#define OFFSET_VALUE(e, v, what_for) __u16 value__##v;
 
 struct kernel_offsets {
 	KERNEL_STRUCTS(OFFSET_STRUCT)

@@ -980,6 +980,75 @@ static void the_selftest_says_what_is_wrong(void **state)
 	json_object_put(document);
 }
 
+/* Fields that right has, absent for want of the number: each must name it. Returns how many there are; -1: no row was used. */
+static int count_lost(struct e2e *e, struct json_object *right, struct json_object *document, const char *number)
+{
+	struct json_object *fields = event_get(document, "fields"), *before = event_get(right, "fields");
+	int lost = 0;
+
+	if (!strstr(event_text(document, "variant"), ".map"))
+		return -1;
+	for (size_t i = 0; i < json_object_array_length(fields); i++) {
+		struct json_object *field = json_object_array_get_idx(fields, i), *was = json_object_array_get_idx(before, i);
+
+		if (strcmp(event_text(field, "state"), "absent") || !strcmp(event_text(was, "state"), "absent") ||
+		    event_get(field, "withheld"))
+			continue;
+		/* Where it never was, another has its place, as with i_mtime_sec: which of the two is wanting is not told. */
+		if (!strcmp(number, "inode.i_mtime_nsec"))
+			assert_null(strstr(event_text(field, "why"), "the row has no "));
+		else if (strcmp(event_text(field, "why"), workspace_text(&e->ws, "the row has no %s", number)))
+			fail_msg("without %s: %s: %s", number, event_text(field, "field"), event_text(field, "why"));
+		lost++;
+	}
+	return lost;
+}
+
+/* What needs a member is on the list beside it (kernel_members.h): nothing else is lost without it, and it is named. */
+static void a_member_that_is_missing_is_named_by_what_needs_it(void **state)
+{
+	static const char *const chosen[] = { "task_struct.loginuid", "upid", "dentry.d_parent", "css_set.dfl_cgrp" };
+	struct number numbers[NUMBERS_MAX];
+	struct e2e *e = *state;
+	char *right = this_kernels_database(e);
+	size_t n = read_numbers(right, numbers), costly = 0, refused = 0;
+	struct json_object *all;
+	int status;
+
+	if (e2e_kernel_before(4, 11))
+		e2e_skip("records in parts ask /proc for what they lack");
+	all = run_json(e, &(struct sensor_plan){ .args = (const char *const[]){ "selftest", "--json", "-d", right, NULL },
+						 .prepare = prepare_without_btf }, &status);
+	assert_int_equal(status, 0);
+	for (size_t i = 0; i < n; i++) {
+		bool enumerator = !strncmp(numbers[i].type, "enum ", 5);
+		char *name = workspace_text(&e->ws, "%s%s%s", numbers[i].type + (enumerator ? 5 : 0), *numbers[i].member ? "." : "",
+					    numbers[i].member);
+		char *database = copy_database(e, right);
+		const char *const args[] = { "selftest", "--json", "-d", database, NULL };
+		struct json_object *document;
+		bool asked = !in_vm();
+		int lost;
+
+		for (size_t k = 0; k < sizeof(chosen) / sizeof(chosen[0]); k++)
+			asked |= !strcmp(name, chosen[k]);
+		if (!asked)
+			continue;
+		change(database, workspace_text(&e->ws,
+						"UPDATE layout_field SET offset = NULL, size = NULL, bit_shift = NULL "
+						"WHERE struct = '%s' AND member = '%s'", numbers[i].type, numbers[i].member));
+		document = run_json(e, &(struct sensor_plan){ .args = args, .prepare = prepare_without_btf }, &status);
+		lost = count_lost(e, all, document, name);
+		costly += lost > 0;
+		refused += lost < 0;
+		json_object_put(document);
+		workspace_tidy(&e->ws);
+	}
+	json_object_put(all);
+	print_message("proof: %zu of %zu members are missed in a field, without %zu more the row is not used\n", costly, n, refused);
+	assert_true(costly >= (in_vm() ? 3 : 60));
+}
+
 /* ------------------------------------------------------------------ manners */
 
 static char *file_of(struct e2e *e, pid_t pid, const char *name)
@@ -1105,6 +1174,7 @@ static const struct CMUnitTest tests[] = {
 	E2E_TEST(without_a_child_a_row_is_not_believed),
 	E2E_TEST(where_a_filter_kills_it_does_without),
 	E2E_TEST(the_selftest_says_what_is_wrong),
+	E2E_TEST(a_member_that_is_missing_is_named_by_what_needs_it),
 	E2E_TEST(the_proof_leaves_nothing_behind),
 	E2E_TEST(killed_in_the_middle_it_leaves_no_process),
 	E2E_TEST(what_is_executed_during_the_proof_is_told),
