@@ -848,8 +848,8 @@ enum { READ_MIGRATION_OFFSET = 2, READ_MIGRATION_MAP = 11 };
 /* Gives this thread the name it has, which is a tracepoint. What the program said, or a negative errno. */
 static int64_t read_at_rename(int program, int map)
 {
-	union bpf_attr open = {.raw_tracepoint = {.name = (uintptr_t) "task_rename",
-						  .prog_fd = (__u32)program}};
+	union bpf_attr open = {
+		.raw_tracepoint = {.name = (uintptr_t) "task_rename", .prog_fd = (__u32)program}};
 	uint64_t value = 0;
 	uint32_t key = 0;
 	union bpf_attr lookup = {
@@ -1013,9 +1013,9 @@ static const struct row table[FEATURE_COUNT] = {
 	[FEATURE_ATTACH_KPROBE] = {"attach_kprobe", OF_TYPE(KPROBE, trial_attach_kprobe),
 				   .locked = true},
 	[FEATURE_RAW_TP_PREEMPTED] = {"raw_tp_preempted", trial_preempted,
-				   .needs = FEATURE_ATTACH_RAW_TP,
-				   PROGRAM(RAW_TRACEPOINT, read_migration), MAP_OF(ARRAY, 4, 8),
-				   .locked = true},
+				      .needs = FEATURE_ATTACH_RAW_TP,
+				      PROGRAM(RAW_TRACEPOINT, read_migration), MAP_OF(ARRAY, 4, 8),
+				      .locked = true},
 };
 
 const struct feature *feature_get(struct features *features, enum feature_id id)

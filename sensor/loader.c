@@ -529,15 +529,14 @@ static void name_lacking(struct loader *loader, const struct variant *variant)
 {
 	struct proof *proof = &loader->report->proof;
 	bool core = variant->access == ACCESS_CORE;
-	const struct kernel_offsets *offsets = core ? btf_offsets(loader) :
-						      &loader->offsets->offsets;
+	const struct kernel_offsets *offsets =
+		core ? btf_offsets(loader) : &loader->offsets->offsets;
 
 	loader->report->lacking = 0;
 	for (unsigned fact = 0; offsets && fact < FACT_COUNT; fact++) {
-		const struct offset_item *item =
-			proof->present & FACT_BIT(fact) ?
-				NULL :
-				offsets_lacking(offsets, FACT_BIT(fact));
+		const struct offset_item *item = proof->present & FACT_BIT(fact) ?
+							 NULL :
+							 offsets_lacking(offsets, FACT_BIT(fact));
 
 		if (!item)
 			continue;
@@ -692,9 +691,8 @@ static void compare_row(struct loader *loader)
 	struct kernel_offsets row;
 	char why[512];
 
-	if (offsets_db_find(database_path(loader), database_keys(loader),
-			    &loader->report->identity, &row, &comparison->provenance, why,
-			    sizeof(why)))
+	if (offsets_db_find(database_path(loader), database_keys(loader), &loader->report->identity,
+			    &row, &comparison->provenance, why, sizeof(why)))
 		return;
 	btf = btf_offsets(loader);
 	if (!btf)

@@ -45,7 +45,7 @@ KERNEL_STRUCTS(DECLARE_STRUCT)
 
 #define AT(number) offsetof(struct kernel_offsets, number)
 #define ITEM_MEMBER(s, type, member, what_for)                                                     \
-	{OFFSET_OF_MEMBER, #s, #member, READ_SIZE(((struct s *)0)->member), _Alignof(type),        \
+	{OFFSET_OF_MEMBER,  #s,	     #member, READ_SIZE(((struct s *)0)->member), _Alignof(type),  \
 	 AT(s##__##member), what_for},
 #define ITEM_STRUCT(s) KERNEL_##s(ITEM_MEMBER)
 #define ITEM_SIZE(s, what_for)                                                                     \
