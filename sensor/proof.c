@@ -32,17 +32,29 @@ struct seen {
 	struct exec_event event;
 };
 
-struct proving {
-	struct proof *proof;
-	const struct proof_source *source;
+/* One crew, and what its samples point to. */
+struct attempt {
 	struct crew crew;
 	struct truth *truth;
 	struct seen *seen; /* one for each member */
-	struct proof_sample samples[CREW_MAX];
-	bool stood; /* all of the crew have executed what they ever will */
-	int attempt;
-	uint64_t began_ns; /* this attempt, on the records' clock */
+	bool stood;	   /* all of the crew have executed what they ever will */
+	uint64_t began_ns; /* on the records' clock */
 };
+
+struct proving {
+	struct proof *proof;
+	const struct proof_source *source;
+	struct attempt attempts[PROOF_ATTEMPTS];
+	int attempt;
+	/* Of each member the first that left a record, in whichever attempt. */
+	struct proof_sample samples[CREW_MAX];
+	struct proof earlier; /* what the attempt before has found */
+};
+
+static struct attempt *this_attempt(struct proving *p)
+{
+	return &p->attempts[p->attempt];
+}
 
 static void not_run(struct proof *proof, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -62,11 +74,12 @@ static int await_crew(struct proving *p)
 {
 	const struct proof_source *source = p->source;
 	int64_t limit = crew_boot_ns() + LIMIT_MS * INT64_C(1000000);
-	struct pollfd fds[] = {{.fd = crew_fd(&p->crew), .events = POLLIN},
+	struct crew *crew = &this_attempt(p)->crew;
+	struct pollfd fds[] = {{.fd = crew_fd(crew), .events = POLLIN},
 			       {.fd = source->fd, .events = POLLIN}};
 	int left = 0;
 
-	while (left >= 0 && !crew_stands(&p->crew) && crew_boot_ns() < limit) {
+	while (left >= 0 && !crew_stands(crew) && crew_boot_ns() < limit) {
 		(void)poll(fds, 2, STEP_MS);
 		left = source->drain(source->arg, false);
 	}
@@ -103,25 +116,25 @@ static bool has_argument(const struct queued_record *queued, const char *name)
  * A helper gives the name, which is the file's, and that no other has. Where this program
  * itself or a memfd had to be executed, the pid tells, or in a pid namespace an argument.
  */
-static bool is_members(const struct proving *p, int i, const struct queued_record *queued,
+static bool is_members(const struct attempt *attempt, int i, const struct queued_record *queued,
 		       bool hosts)
 {
-	const struct crew_member *m = &p->crew.shared->members[i];
+	const struct crew_member *m = &attempt->crew.shared->members[i];
 	const struct exec_record *record = record_of(queued);
 
-	if (!record || !m->pid || record->event.time_ns < p->began_ns)
+	if (!record || !m->pid || record->event.time_ns < attempt->began_ns)
 		return false;
 	if (m->attempt == ATTEMPT_FILE)
-		return is_named(record, p->crew.names[i]);
+		return is_named(record, attempt->crew.names[i]);
 	return hosts ? record->event.tgid == (uint32_t)m->pid :
-		       has_argument(queued, p->crew.names[i]);
+		       has_argument(queued, attempt->crew.names[i]);
 }
 
-static const struct queued_record *find_record(const struct proving *p, int i, bool hosts)
+static const struct queued_record *find_record(struct proving *p, int i, bool hosts)
 {
 	const struct queued_record *queued = p->source->queue->first;
 
-	while (queued && !is_members(p, i, queued, hosts))
+	while (queued && !is_members(this_attempt(p), i, queued, hosts))
 		queued = queued->next;
 	return queued;
 }
@@ -130,10 +143,12 @@ static const struct queued_record *find_record(const struct proving *p, int i, b
  * A record's pid is a helper's word. If it is not what fork said, this is another pid
  * namespace than the initial one, and numbers of processes can't be compared.
  */
-static bool pids_are_hosts(const struct proving *p)
+static bool pids_are_hosts(struct proving *p)
 {
-	for (int i = 0; i < p->crew.count; i++) {
-		const struct crew_member *m = &p->crew.shared->members[i];
+	const struct crew *crew = &this_attempt(p)->crew;
+
+	for (int i = 0; i < crew->count; i++) {
+		const struct crew_member *m = &crew->shared->members[i];
 		const struct queued_record *queued =
 			m->attempt == ATTEMPT_FILE ? find_record(p, i, false) : NULL;
 
@@ -166,13 +181,12 @@ static void see(struct proof_account *account, const struct exec_event *event)
 static void take_record(struct proving *p, int i, const struct queued_record *queued)
 {
 	struct proof_sample *sample = &p->samples[i];
-	struct seen *seen = &p->seen[i];
+	struct seen *seen = &this_attempt(p)->seen[i];
 
 	seen->decoder.withheld = record_malformed_facts(&record_of(queued)->facts);
 	if (record_decode(&seen->decoder, queued->bytes, queued->size, &seen->event))
 		return;
 	sample->came = true;
-	p->proof->records++;
 	p->proof->tgids[p->attempt][i] = seen->event.head.tgid;
 	see(&sample->seen, &seen->event);
 }
@@ -211,7 +225,8 @@ static void set_times(struct proving *p, struct proof_sample *sample)
 	const int64_t slack = 10000000; /* the helper's clock may be late by a little */
 	struct proof_account *truth = &sample->truth;
 
-	truth->time = (struct proof_span){p->began_ns - slack, p->proof->ended_ns + slack};
+	truth->time = (struct proof_span){this_attempt(p)->began_ns - slack,
+					  p->proof->ended_ns + slack};
 	truth->known |= FACT_BIT(PROOF_TIME);
 	if (!boot_clock_is_hosts()) {
 		truth->known &= ~(FACT_BIT(PROOF_TIME) | FACT_BIT(FACT_START) |
@@ -232,13 +247,13 @@ static void take_sample(struct proving *p, int i, bool hosts)
 	struct proof_sample *sample = &p->samples[i];
 	const struct queued_record *queued = find_record(p, i, hosts);
 
-	sample->what = p->crew.roles[i].what;
+	sample->what = this_attempt(p)->crew.roles[i].what;
 	if (!queued)
 		return;
 	take_record(p, i, queued);
 	if (!sample->came)
 		return;
-	truth_read(p->truth, i, sample);
+	truth_read(this_attempt(p)->truth, i, sample);
 	set_times(p, sample);
 	if (!hosts)
 		sample->truth.known &= ~pids;
@@ -246,30 +261,35 @@ static void take_sample(struct proving *p, int i, bool hosts)
 
 static void compare(struct proving *p)
 {
+	const struct crew *crew = &this_attempt(p)->crew;
 	struct proof *proof = p->proof;
 	bool hosts = pids_are_hosts(p);
 
 	proof->children = proof->records = 0;
-	for (int i = 0; i < p->crew.count; i++) {
-		const struct crew_member *m = &p->crew.shared->members[i];
+	for (int i = 0; i < crew->count; i++) {
+		const struct crew_member *m = &crew->shared->members[i];
+		bool executed = m->pid > 0 && m->attempt < ATTEMPT_COUNT;
 
 		if (hosts && m->pid > 0)
 			proof->tgids[p->attempt][i] = (uint32_t)m->pid;
-		proof->children += m->pid > 0 && m->attempt < ATTEMPT_COUNT;
-		take_sample(p, i, hosts);
-		if (p->crew.roles[i].flags & CREW_LONG_NAME && m->attempt == ATTEMPT_FILE)
+		if (!p->samples[i].came)
+			take_sample(p, i, hosts);
+		proof->children += executed || p->samples[i].came;
+		proof->records += p->samples[i].came;
+		if (crew->roles[i].flags & CREW_LONG_NAME && m->attempt == ATTEMPT_FILE)
 			proof->long_name = p->samples[i].came;
 	}
 	proof->ran = proof->records > 0;
-	proof_judge(proof, p->samples, p->crew.count, p->source->from_row);
+	proof_judge(proof, p->samples, crew->count, p->source->from_row);
 }
 
 static void explain(struct proving *p, int err)
 {
-	const struct crew_shared *shared = p->crew.shared;
+	const struct crew *crew = &this_attempt(p)->crew;
+	const struct crew_shared *shared = crew->shared;
 	int error = 0;
 
-	for (int i = 0; shared && i < p->crew.count; i++)
+	for (int i = 0; shared && i < crew->count; i++)
 		error = shared->members[i].error ? shared->members[i].error : error;
 	if (err)
 		not_run(p->proof, "cannot read the buffer: %s", strerror(-err));
@@ -290,42 +310,43 @@ static void explain(struct proving *p, int err)
 
 static void with_crew(struct proving *p)
 {
+	struct attempt *attempt = this_attempt(p);
 	int err = await_crew(p);
 
 	p->proof->ended_ns = p->source->now_ns(p->source->arg);
-	p->stood = crew_stands(&p->crew);
-	p->truth = truth_open(&p->crew);
-	p->seen = calloc(CREW_MAX, sizeof(*p->seen));
-	if (p->truth && p->seen && !err)
+	attempt->stood = crew_stands(&attempt->crew);
+	attempt->truth = truth_open(&attempt->crew);
+	attempt->seen = calloc(CREW_MAX, sizeof(*attempt->seen));
+	if (attempt->truth && attempt->seen && !err)
 		compare(p);
 	if (!p->proof->ran)
 		explain(p, err);
 }
 
-/* What an earlier attempt has found is forgotten, but not whose execs they were. */
+/* The verdict of the attempt before is set aside, but not its samples, nor whose execs they were. */
 static void begin(struct proving *p)
 {
 	struct proof blank = {.began_ns = p->proof->began_ns};
 
+	p->earlier = *p->proof;
 	memcpy(blank.tgids, p->proof->tgids, sizeof(blank.tgids));
 	*p->proof = blank;
-	memset(p->samples, 0, sizeof(p->samples));
-	p->stood = false;
-	p->began_ns = p->source->now_ns(p->source->arg);
+	this_attempt(p)->began_ns = p->source->now_ns(p->source->arg);
 	if (!p->attempt)
-		p->proof->began_ns = p->began_ns;
+		p->proof->began_ns = this_attempt(p)->began_ns;
 }
 
 /* One attempt. Returns true if another one could do better: options are set for that. */
 static bool try_crew(struct proving *p, struct crew_options *options)
 {
 	const struct proof_source *source = p->source;
+	struct attempt *attempt = this_attempt(p);
 	struct proof *proof = p->proof;
 	bool again = false;
 	int err;
 
 	begin(p);
-	err = crew_start(&p->crew, options);
+	err = crew_start(&attempt->crew, options);
 
 	if (err) {
 		not_run(proof,
@@ -334,17 +355,29 @@ static bool try_crew(struct proving *p, struct crew_options *options)
 	} else {
 		with_crew(p);
 		again = proof->ran ? proof->records < proof->children :
-				     p->crew.dead && !options->plain;
+				     attempt->crew.dead && !options->plain;
 		options->plain |= !proof->ran;
 	}
-	crew_end(&p->crew);
-	if (!p->stood)
+	crew_dismiss(&attempt->crew);
+	if (!attempt->stood)
 		proof->ended_ns = source->now_ns(source->arg);
-	truth_close(p->truth);
-	p->truth = NULL;
-	free(p->seen);
-	p->seen = NULL;
-	return again;
+	if (proof->ran || !p->earlier.ran)
+		return again;
+	/* It could not be done once more: the verdict stands. */
+	p->earlier.ended_ns = proof->ended_ns;
+	memcpy(p->earlier.tgids, proof->tgids, sizeof(proof->tgids));
+	*proof = p->earlier;
+	return false;
+}
+
+static void end(struct proving *p)
+{
+	for (int i = 0; i <= p->attempt; i++) {
+		crew_end(&p->attempts[i].crew);
+		truth_close(p->attempts[i].truth);
+		free(p->attempts[i].seen);
+	}
+	free(p);
 }
 
 void proof_run(struct proof *proof, const struct proof_source *source)
@@ -362,6 +395,6 @@ void proof_run(struct proof *proof, const struct proof_source *source)
 	p->source = source;
 	while (try_crew(p, &options) && p->attempt < PROOF_ATTEMPTS - 1)
 		p->attempt++;
-	free(p);
+	end(p);
 	proof->took_ns = crew_boot_ns() - begun;
 }

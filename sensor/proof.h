@@ -19,11 +19,11 @@ enum proof_fact { PROOF_TIME = FACT_COUNT, PROOF_PID, PROOF_UID, PROOF_COUNT };
 _Static_assert(PROOF_COUNT <= 64, "a bit each");
 
 /*
- * Execs of one attempt, and attempts: an exec that a raw tracepoint's program misses (where the
- * kernel had preempted it, FEATURE_RAW_TP_PREEMPTED) proves nothing, and what it alone proves would be
- * withheld for as long as the sensor runs.
+ * Execs of one attempt, and attempts: an exec that a raw tracepoint's program misses (where
+ * the kernel had preempted it, FEATURE_RAW_TP_PREEMPTED) proves nothing, and what it alone
+ * proves would be withheld for as long as the sensor runs. On a busy emulated machine that is 1 in 20.
  */
-enum { PROOF_EXECS = 9, PROOF_ATTEMPTS = 3 };
+enum { PROOF_EXECS = 9, PROOF_ATTEMPTS = 5 };
 
 /* What there is to say of a fact, in words; "" if nothing. */
 struct proof_finding {
@@ -69,8 +69,8 @@ struct proof_source {
 };
 
 /*
- * Does all of it; natively in some 40 ms, on an emulated machine in seconds, and in 20 s at
- * most. Nothing is left behind. proof->ran says whether it could be done.
+ * Does all of it; natively in some 40 ms, on an emulated machine in seconds, and in 20 s an
+ * attempt at most. Nothing is left behind. proof->ran says whether it could be done.
  */
 void proof_run(struct proof *proof, const struct proof_source *source);
 

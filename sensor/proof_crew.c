@@ -607,7 +607,7 @@ static void kill_all(struct crew *crew)
 		kill_child(crew->shared->members[i].pid);
 }
 
-void crew_end(struct crew *crew)
+void crew_dismiss(struct crew *crew)
 {
 	if (!crew->shared)
 		return;
@@ -627,10 +627,21 @@ void crew_end(struct crew *crew)
 		close_fd(&crew->terminals[i][1]);
 		close_fd(&crew->cgroups[i]);
 		stage_cgroup_remove(crew->cgroup_dirs[i]);
+		crew->cgroup_dirs[i][0] = 0;
 		free(crew->stack[i]);
+		crew->stack[i] = NULL;
 	}
 	close_fd(&crew->memfd);
 	close_fd(&crew->self);
+	crew->director = 0;
+	crew->adopts = false;
+}
+
+void crew_end(struct crew *crew)
+{
+	crew_dismiss(crew);
+	if (!crew->shared)
+		return;
 	for (int i = 0; i < crew->count; i++)
 		free_arguments(crew, i);
 	munmap(crew->shared, sizeof(*crew->shared));

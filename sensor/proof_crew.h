@@ -127,7 +127,12 @@ int crew_fd(const struct crew *crew);
 /* True once every child that will ever be runs its program, or has failed to. */
 bool crew_stands(struct crew *crew);
 
-/* Ends it, by force if need be, and removes what it left. Safe on one that is zero, or has ended. */
+/*
+ * Ends its processes, by force if need be, and removes what they left; what is known of them
+ * stays. Safe on one that is zero, or has been dismissed.
+ */
+void crew_dismiss(struct crew *crew);
+/* Dismisses it and frees everything. */
 void crew_end(struct crew *crew);
 
 /* The same descriptor (or -1) with a number that is none of a child's; fd is closed. -1: there is none. */
