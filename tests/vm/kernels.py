@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian kernels for the matrix: the newest cloud kernel of a series out of the archive, kept outside the tree.
+"""Debian kernels for the matrix: the newest cloud kernel of a series out of the archive, kept outside the tree; before it
+the newest that the database that ships has a row for.
 
 A series that has a vmlinuz in the cache is never looked up again (remove its directory for a newer one): a warm cache needs
 no network. Mirror addresses come from apt's configuration, indexes through apt with the archive's keyring. Of a package
@@ -99,6 +100,17 @@ def candidates(series, suite):
     return sorted(found, key=lambda p: ([int(n) for n in re.findall(r"\d+", p[1])], -len(p[0])), reverse=True)
 
 
+@functools.lru_cache
+def shipped():
+    """{(release, Debian's version)} of the kernels in data/offsets."""
+    with open(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../data/offsets/debian-x86_64.jsonl")) as f:
+        return set(re.findall(r'"release":"([^"]+)","version":"[^"]* Debian ([^ "]+)', f.read()))
+
+
+def has_row(package, version):
+    return (re.sub(r"^linux-(image|binary)-|-unsigned$", "", package).replace("unsigned-", ""), version) in shipped()
+
+
 def data_member(stream):
     """The data.tar member of a .deb, an ar archive read front to back."""
     if stream.read(8) != b"!<arch>\n":
@@ -132,8 +144,10 @@ def extract(stream, directory):
 def fetch(series, suites, say):
     directory = f"{CACHE}/{series}"
     os.makedirs(directory, exist_ok=True)
-    for suite in suites:
+    for wanted, suite in ((wanted, suite) for wanted in (True, False) for suite in suites):
         for package, version, _, address in candidates(series, suite):
+            if has_row(package, version) != wanted:
+                continue
             try:
                 say(f"fetching {package} {version} from {suite}")
                 with urllib.request.urlopen(address, timeout=60) as stream:
