@@ -376,6 +376,14 @@ static bool raw_tp_preempted(const struct capability *c)
 	return c->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer == FEATURE_YES;
 }
 
+const struct variant *capability_ranked(const struct capability *c, size_t i)
+{
+	enum access access = (enum access)(i / VARIANTS_OF_ACCESS);
+
+	return variant_ranked(access, i % VARIANTS_OF_ACCESS,
+			      variant_raw_tp_last(&c->report.features, access));
+}
+
 enum variant_state capability_variant(const struct capability *c, const struct variant *variant,
 				      enum loader_error *error, const char **reason)
 {
@@ -739,10 +747,11 @@ static void put_variants(struct maker *m, struct json_object *document)
 	for (size_t i = 0; i < variant_count; i++) {
 		enum loader_error error;
 		const char *reason;
-		enum variant_state state = capability_variant(m->c, &variants[i], &error, &reason);
+		const struct variant *variant = capability_ranked(m->c, i);
+		enum variant_state state = capability_variant(m->c, variant, &error, &reason);
 
 		object = object_of(m, json_object_new_object());
-		put_string(m, object, "name", variants[i].name);
+		put_string(m, object, "name", variant->name);
 		put_string(m, object, "state", variant_state_str(state));
 		if (error)
 			put_string(m, object, "error", loader_error_str(error));

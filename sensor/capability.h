@@ -57,6 +57,9 @@ enum field_state {
 /* "verified", … */
 const char *field_state_str(enum field_state state);
 
+/* Variant number i, of variant_count, best first as this host ranks them. */
+const struct variant *capability_ranked(const struct capability *capability, size_t i);
+
 /* One attribute of the event. Strings are the capability's, or static; NULL: nothing to say. */
 struct capability_field {
 	const char *name; /* its path in the event: "process.file.path" */

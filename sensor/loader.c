@@ -611,28 +611,28 @@ static enum loader_error try_variant(struct loader *loader, struct loader_reason
 	return error;
 }
 
-/*
- * Whether raw tracepoints rank last: asked with the offsets that this access goes by. `none`
- * has none, and where nobody could ask before, a kprobe is the safe side.
- */
-static bool raw_tp_last(struct loader *loader, enum access access)
+/* The offsets that an access goes by; NULL if there are none. */
+static const struct kernel_offsets *offsets_of(struct loader *loader, enum access access)
 {
-	struct features *features = &loader->report->features;
-	const struct feature *preempted = &features->of[FEATURE_RAW_TP_PREEMPTED];
-	const struct kernel_offsets *offsets = NULL;
 	struct loader_reason unused;
 
 	if (access == ACCESS_CORE && !loader->offsets->btf_wrong)
-		offsets = btf_offsets(loader);
-	else if (access == ACCESS_MAP && !need_offsets(loader, &unused))
-		offsets = &loader->offsets->offsets;
-	if (offsets && !preempted->asked) {
-		if (offsets->task_struct__migration_disabled != OFFSET_ABSENT)
-			features->migration_disabled_at = offsets->task_struct__migration_disabled;
-		preempted = feature_get(features, FEATURE_RAW_TP_PREEMPTED);
+		return btf_offsets(loader);
+	if (access == ACCESS_MAP && !need_offsets(loader, &unused))
+		return &loader->offsets->offsets;
+	return NULL;
+}
+
+static bool raw_tp_last(struct loader *loader, enum access access)
+{
+	struct features *features = &loader->report->features;
+	const struct kernel_offsets *offsets = offsets_of(loader, access);
+
+	if (offsets && offsets->task_struct__migration_disabled != OFFSET_ABSENT) {
+		features->migration_disabled_at = offsets->task_struct__migration_disabled;
+		(void)feature_get(features, FEATURE_RAW_TP_PREEMPTED);
 	}
-	return preempted->answer == FEATURE_YES ||
-	       (access == ACCESS_NONE && preempted->answer == FEATURE_UNKNOWN);
+	return variant_raw_tp_last(features, access);
 }
 
 static const struct variant *try_access(struct loader *loader, enum access access)

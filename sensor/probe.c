@@ -399,21 +399,23 @@ static void put_alike_variants(struct table *t, const struct capability *c, size
 {
 	enum loader_error error, other_error;
 	const char *reason, *other, *comma = "";
-	enum variant_state state = capability_variant(c, &variants[i], &error, &reason);
-	const char *first = variants[i].name;
+	const char *first = capability_ranked(c, i)->name, *name;
+	enum variant_state state =
+		capability_variant(c, capability_ranked(c, i), &error, &reason);
 
 	put_label(t, LABEL, state_code(state), state_label(state));
 	go_to(t, ITEM);
 	if (reason && !error)
 		put(t, "%s:", reason);
 	for (; i < variant_count; i++) {
+		name = capability_ranked(c, i)->name;
 		if (!(*left & (1ULL << i)) ||
-		    capability_variant(c, &variants[i], &other_error, &other) != state ||
-		    !same_reason(other, variants[i].name, reason, first))
+		    capability_variant(c, capability_ranked(c, i), &other_error, &other) != state ||
+		    !same_reason(other, name, reason, first))
 			continue;
 		*left &= ~(1ULL << i);
 		put_glued(t, comma);
-		put(t, "%s", variants[i].name);
+		put(t, "%s", name);
 		comma = ",";
 	}
 	if (!error)
@@ -435,8 +437,8 @@ static void put_variants(struct table *t, const struct capability *c)
 	for (int tried = 1; tried >= 0; tried--)
 		for (size_t i = 0; i < variant_count; i++)
 			if (left & (1ULL << i) &&
-			    (!tried || capability_variant(c, &variants[i], &error, &reason) <=
-					       VARIANT_FAILED))
+			    (!tried || capability_variant(c, capability_ranked(c, i), &error,
+							  &reason) <= VARIANT_FAILED))
 				put_alike_variants(t, c, i, &left);
 }
 

@@ -789,6 +789,9 @@ static void a_raw_tracepoint_that_is_preempted_ranks_below_and_is_degraded(void 
 	assert_string_equal(
 		string_at(entry(document, "variants", "name", "exec.tp.ringbuf.core"), "reason"),
 		"it ranks below the picked one");
+	assert_string_equal(string_at(json_object_array_get_idx(json_at(document, "variants"), 0),
+				      "name"),
+			    "exec.kprobe.ringbuf.core");
 	json_object_put(document);
 	free(other);
 }
