@@ -380,8 +380,7 @@ const struct variant *capability_ranked(const struct capability *c, size_t i)
 {
 	enum access access = (enum access)(i / VARIANTS_OF_ACCESS);
 
-	return variant_ranked(access, i % VARIANTS_OF_ACCESS,
-			      variant_raw_tp_last(&c->report.features, access));
+	return variant_ranked(access, i % VARIANTS_OF_ACCESS, c->report.raw_tp_last[access]);
 }
 
 enum variant_state capability_variant(const struct capability *c, const struct variant *variant,

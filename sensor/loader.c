@@ -623,8 +623,13 @@ static const struct kernel_offsets *offsets_of(struct loader *loader, enum acces
 	return NULL;
 }
 
+/*
+ * Whether raw tracepoints rank last. `none` has no offsets to ask with, and where nobody could
+ * before, a kprobe is the safe side.
+ */
 static bool raw_tp_last(struct loader *loader, enum access access)
 {
+	enum feature_answer preempted;
 	struct features *features = &loader->report->features;
 	const struct kernel_offsets *offsets = offsets_of(loader, access);
 
@@ -632,13 +637,15 @@ static bool raw_tp_last(struct loader *loader, enum access access)
 		features->migration_disabled_at = offsets->task_struct__migration_disabled;
 		(void)feature_get(features, FEATURE_RAW_TP_PREEMPTED);
 	}
-	return variant_raw_tp_last(features, access);
+	preempted = features->of[FEATURE_RAW_TP_PREEMPTED].answer;
+	return preempted == FEATURE_YES ||
+	       (access == ACCESS_NONE && preempted == FEATURE_UNKNOWN);
 }
 
 static const struct variant *try_access(struct loader *loader, enum access access)
 {
 	struct loader_report *report = loader->report;
-	bool last = raw_tp_last(loader, access);
+	bool last = report->raw_tp_last[access] = raw_tp_last(loader, access);
 
 	for (size_t rank = 0; rank < VARIANTS_OF_ACCESS; rank++) {
 		const struct variant *variant = variant_ranked(access, rank, last);

@@ -59,6 +59,8 @@ struct loader_report {
 	size_t count;
 	struct loader_reason reasons[LOADER_VARIANTS_MAX];
 
+	bool raw_tp_last[ACCESS_COUNT]; /* of that access: variant_ranked */
+
 	const struct variant *picked; /* NULL if none; the rest is of it */
 	enum offsets_source offsets_source;
 	struct offsets_provenance provenance; /* of OFFSETS_DB and OFFSETS_URL */

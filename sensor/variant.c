@@ -35,14 +35,6 @@ const struct variant variants[] = {
 };
 const size_t variant_count = sizeof(variants) / sizeof(variants[0]);
 
-bool variant_raw_tp_last(const struct features *features, enum access access)
-{
-	enum feature_answer preempted = features->of[FEATURE_RAW_TP_PREEMPTED].answer;
-
-	return preempted == FEATURE_YES ||
-	       (access == ACCESS_NONE && preempted == FEATURE_UNKNOWN);
-}
-
 const struct variant *variant_ranked(enum access access, size_t rank, bool raw_tp_last)
 {
 	if (raw_tp_last) /* those of raw_tp are the first */

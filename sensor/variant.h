@@ -39,14 +39,6 @@ struct variant_force {
 	const char *access;
 };
 
-struct features;
-
-/*
- * Whether raw tracepoints rank last in an access, by the answers so far: their programs are
- * preempted. `none` has no offsets to ask with, and where nobody could before, a kprobe is
- * the safe side.
- */
-bool variant_raw_tp_last(const struct features *features, enum access access);
 /*
  * The variant of that rank within an access, below VARIANTS_OF_ACCESS, best first.
  * raw_tp_last: a raw tracepoint's program can be preempted, and misses execs meanwhile, so

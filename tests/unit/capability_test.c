@@ -780,6 +780,7 @@ static void a_raw_tracepoint_that_is_preempted_ranks_below_and_is_degraded(void 
 	other = picked("exec.kprobe.ringbuf.core");
 	other->report.count = 0;
 	other->report.features.of[FEATURE_RAW_TP_PREEMPTED].answer = FEATURE_YES;
+	other->report.raw_tp_last[ACCESS_CORE] = true;
 	assert_readiness(other, READINESS_READY, 0);
 	document = document_of(other);
 	assert_non_null(strstr(string_at(entry(document, "variants", "name",
