@@ -285,6 +285,10 @@ static void the_longest_path_of_execveat_is_told_whole(void **state)
 	char *dir = workspace_scratch(&e->ws), *path = workspace_memory(&e->ws, 4096);
 	int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+	if (e2e_kernel_before(4, 11)) {
+		close(fd);
+		e2e_skip("records in parts carry 255 bytes of it");
+	}
 	/* Nothing a program could do about: it is not run. */
 	if (strstr(e->sensor.variant, ".tp.") && e2e_kernel_before(5, 16)) {
 		close(fd);

@@ -1046,7 +1046,7 @@ static void a_member_that_is_missing_is_named_by_what_needs_it(void **state)
 	}
 	json_object_put(all);
 	print_message("proof: %zu of %zu members are missed in a field, without %zu more the row is not used\n", costly, n, refused);
-	assert_true(costly >= (in_vm() ? 3 : 60));
+	assert_true(costly >= (in_vm() ? 2 : 60));
 }
 
 /* ------------------------------------------------------------------ manners */
