@@ -187,17 +187,29 @@ static __always_inline __u64 output_length(struct scratch *s)
 	return length;
 }
 
+/*
+ * A kprobe that is an int3 runs as if in an NMI, where the ring's lock is only tried
+ * (kernel/bpf/ringbuf.c, __bpf_ringbuf_reserve): another CPU that holds it for a moment is
+ * no full ring.
+ */
+enum { RING_TRIES = 8 };
+
 static __always_inline int output_ringbuf(void *ctx)
 {
 	struct scratch *s = scratch_get();
 	__u64 length = s ? output_length(s) : 0;
+	long result = -11; /* -EAGAIN: full, or locked */
 
 	(void)ctx;
 	if (!s || !length)
 		return 0;
 	OPAQUE(length);
 	length = ((length - 1) & AT_MASK) + 1;
-	count_output(bpf_ringbuf_output(&ring, &s->record, length, 0));
+#pragma unroll
+	for (int i = 0; i < RING_TRIES; i++)
+		if (result == -11)
+			result = bpf_ringbuf_output(&ring, &s->record, length, 0);
+	count_output(result);
 	return 0;
 }
 

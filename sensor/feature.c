@@ -629,7 +629,9 @@ enum { NAMES = sizeof(execve_names[0]) / sizeof(execve_names[0][0]) };
 struct symbols {
 	bool post_exec;
 	int best[4]; /* of execve_names; NAMES: none */
-	bool done;   /* what follows can't change the answer */
+	bool all;    /* the next two are asked for: to the end */
+	bool srcu, srcu_until_6_12;
+	bool done; /* what follows can't change the answer */
 };
 
 static bool is(const char *name, size_t length, const char *want)
@@ -663,11 +665,14 @@ static void symbol_line(struct symbols *symbols, const char *line, size_t length
 
 	if (length && line[length - 1] == ']')
 		symbols->done = true;
-	if (symbols->done || !name || name + 3 > line + length ||
-	    (name[1] != 'T' && name[1] != 't') || name[2] != ' ')
+	if (symbols->done || !name || name + 3 > line + length || name[2] != ' ')
+		return;
+	length -= (size_t)(name + 3 - line);
+	symbols->srcu |= is(name + 3, length, "tracepoint_srcu");
+	if (name[1] != 'T' && name[1] != 't')
 		return;
 	name += 3;
-	length -= (size_t)(name - line);
+	symbols->srcu_until_6_12 |= is(name, length, "srcu_free_old_probes");
 	if (is(name, length, post_exec))
 		symbols->post_exec = true;
 	else if (!ends(name, length, "execve") && !ends(name, length, "execveat"))
@@ -676,7 +681,7 @@ static void symbol_line(struct symbols *symbols, const char *line, size_t length
 		for (int i = 0; i < symbols->best[slot]; i++)
 			if (is(name, length, execve_names[slot][i]))
 				symbols->best[slot] = i;
-	symbols->done = symbols_complete(symbols);
+	symbols->done = !symbols->all && symbols_complete(symbols);
 }
 
 /* Takes the whole lines off the block; returns how many bytes of a last one are left over. */
@@ -867,8 +872,28 @@ static int64_t read_at_rename(int program, int map)
 }
 
 /*
+ * Tracepoints are called under SRCU if there is one for them. From 4.20 to 6.12 it was for
+ * those of idle CPUs only, and had a function of its own (kernel/tracepoint.c); the kernels
+ * between have none. Without KALLSYMS_ALL nothing is known.
+ */
+static void preempted_by_symbols(struct feature *f)
+{
+	struct symbols symbols = {.best = {NAMES, NAMES, NAMES, NAMES}, .all = true};
+
+	f->error = symbols_read(&symbols);
+	if (f->error)
+		return;
+	if (symbols.srcu_until_6_12)
+		f->answer = FEATURE_NO;
+	else if (symbols.srcu)
+		f->answer = FEATURE_YES;
+	detail(f, "by the symbols only");
+}
+
+/*
  * A program that is kept on its CPU by migrate_disable() (include/linux/rcupdate.h,
- * rcu_read_lock_dont_migrate) is one that can be preempted: with preemption off there is no need.
+ * rcu_read_lock_dont_migrate) is one that can be preempted: with preemption off there is no
+ * need. Where that can't be read, the symbols have to do.
  */
 static void trial_preempted(struct features *features, const struct row *row, struct feature *f)
 {
@@ -878,7 +903,7 @@ static void trial_preempted(struct features *features, const struct row *row, st
 	int64_t said;
 
 	if (!features->migration_disabled_at) {
-		detail(f, "wants an offset of task_struct");
+		preempted_by_symbols(f);
 		return;
 	}
 	map = map_make(row);

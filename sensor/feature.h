@@ -48,7 +48,8 @@ enum feature_id {
 	FEATURE_ATTACH_KPROBE, /* a kprobe of the PMU was set and took a program */
 	/*
 	 * The kernel preempts a raw tracepoint's program (7.2: tracepoints are under SRCU). An
-	 * exec meanwhile on that CPU finds it running, and is passed over.
+	 * exec meanwhile on that CPU finds it running, and is passed over. Detail: how it is
+	 * known, if by the symbols only.
 	 */
 	FEATURE_RAW_TP_PREEMPTED,
 	FEATURE_COUNT
@@ -70,7 +71,7 @@ struct features {
 	 * that exist; "" ends a list of fewer. Filled by FEATURE_SYMBOL_EXECVE.
 	 */
 	char execve_symbols[4][48];
-	/* task_struct.migration_disabled's offset: FEATURE_RAW_TP_PREEMPTED wants it from its caller; 0: not known. */
+	/* task_struct.migration_disabled's offset, from the caller: FEATURE_RAW_TP_PREEMPTED goes by it; 0: not known. */
 	uint16_t migration_disabled_at;
 };
 

@@ -623,23 +623,17 @@ static const struct kernel_offsets *offsets_of(struct loader *loader, enum acces
 	return NULL;
 }
 
-/*
- * Whether raw tracepoints rank last. `none` has no offsets to ask with, and where nobody could
- * before, a kprobe is the safe side.
- */
+/* Whether raw tracepoints rank last. `none` has no offsets to ask with. */
 static bool raw_tp_last(struct loader *loader, enum access access)
 {
-	enum feature_answer preempted;
 	struct features *features = &loader->report->features;
 	const struct kernel_offsets *offsets = offsets_of(loader, access);
 
-	if (offsets && offsets->task_struct__migration_disabled != OFFSET_ABSENT) {
+	if (offsets && offsets->task_struct__migration_disabled != OFFSET_ABSENT)
 		features->migration_disabled_at = offsets->task_struct__migration_disabled;
+	if (features->migration_disabled_at || access == ACCESS_NONE)
 		(void)feature_get(features, FEATURE_RAW_TP_PREEMPTED);
-	}
-	preempted = features->of[FEATURE_RAW_TP_PREEMPTED].answer;
-	return preempted == FEATURE_YES ||
-	       (access == ACCESS_NONE && preempted == FEATURE_UNKNOWN);
+	return features->of[FEATURE_RAW_TP_PREEMPTED].answer == FEATURE_YES;
 }
 
 static const struct variant *try_access(struct loader *loader, enum access access)
