@@ -524,7 +524,7 @@ static void add_proof(const struct capability *c, struct text *reasons)
 		return;
 	}
 	add_facts(proof->wrong, "wrong in execs of the sensor's own: see the fields", reasons);
-	add_facts(proof->withheld & proof->present & ~proof->wrong,
+	add_facts(proof->withheld & (proof->present | proof->none) & ~proof->wrong,
 		  "the row of offsets could not be proven for it here: see the fields", reasons);
 }
 

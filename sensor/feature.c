@@ -629,8 +629,8 @@ enum { NAMES = sizeof(execve_names[0]) / sizeof(execve_names[0][0]) };
 struct symbols {
 	bool post_exec;
 	int best[4]; /* of execve_names; NAMES: none */
-	bool all;    /* the next two are asked for: to the end */
-	bool srcu, srcu_until_6_12;
+	bool all;    /* the next three are asked for: to the end */
+	bool srcu, srcu_until_6_12, data;
 	bool done; /* what follows can't change the answer */
 };
 
@@ -669,6 +669,7 @@ static void symbol_line(struct symbols *symbols, const char *line, size_t length
 		return;
 	length -= (size_t)(name + 3 - line);
 	symbols->srcu |= is(name + 3, length, "tracepoint_srcu");
+	symbols->data |= is(name + 3, length, "tracepoints_mutex");
 	if (name[1] != 'T' && name[1] != 't')
 		return;
 	name += 3;
@@ -873,39 +874,35 @@ static int64_t read_at_rename(int program, int map)
 
 /*
  * Tracepoints are called under SRCU if there is one for them. From 4.20 to 6.12 it was for
- * those of idle CPUs only, and had a function of its own (kernel/tracepoint.c); the kernels
- * between have none. Without KALLSYMS_ALL nothing is known.
+ * those of idle CPUs only, and had a function of its own (kernel/tracepoint.c); other kernels
+ * have none. Without KALLSYMS_ALL, which shows data, nothing is known of the newer ones.
  */
-static void preempted_by_symbols(struct feature *f)
+static enum feature_answer preempted_by_symbols(int *error)
 {
 	struct symbols symbols = {.best = {NAMES, NAMES, NAMES, NAMES}, .all = true};
 
-	f->error = symbols_read(&symbols);
-	if (f->error)
-		return;
+	*error = symbols_read(&symbols);
+	if (*error)
+		return FEATURE_UNKNOWN;
 	if (symbols.srcu_until_6_12)
-		f->answer = FEATURE_NO;
-	else if (symbols.srcu)
-		f->answer = FEATURE_YES;
-	detail(f, "by the symbols only");
+		return FEATURE_NO;
+	if (symbols.srcu)
+		return FEATURE_YES;
+	return symbols.data ? FEATURE_NO : FEATURE_UNKNOWN;
 }
 
-/*
- * A program that is kept on its CPU by migrate_disable() (include/linux/rcupdate.h,
- * rcu_read_lock_dont_migrate) is one that can be preempted: with preemption off there is no
- * need. Where that can't be read, the symbols have to do.
- */
-static void trial_preempted(struct features *features, const struct row *row, struct feature *f)
+/* What this task's migration_disabled is in a raw tracepoint's program, or a negative errno. */
+static int64_t migration_disabled(const struct features *features, const struct row *row)
 {
 	struct bpf_insn code[sizeof(read_migration) / sizeof(*read_migration)];
 	int map, program = -1;
 	char log[LOG_BYTES];
 	int64_t said;
 
-	if (!features->migration_disabled_at) {
-		preempted_by_symbols(f);
-		return;
-	}
+	if (!features->migration_disabled_at)
+		return -ENOENT;
+	if (locked_down())
+		return -EPERM;
 	map = map_make(row);
 	if (map >= 0) {
 		memcpy(code, read_migration, sizeof(code));
@@ -914,14 +911,32 @@ static void trial_preempted(struct features *features, const struct row *row, st
 		program = program_load(row->program, code, row->length, log);
 	}
 	said = map < 0 ? map : program < 0 ? program : read_at_rename(program, map);
-	if (said < 0)
-		f->error = (int)-said;
-	else
-		f->answer = said ? FEATURE_YES : FEATURE_NO;
 	if (program >= 0)
 		close(program);
 	if (map >= 0)
 		close(map);
+	return said;
+}
+
+/*
+ * A program that is kept on its CPU by migrate_disable() (include/linux/rcupdate.h,
+ * rcu_read_lock_dont_migrate) is one that can be preempted: with preemption off there is no
+ * need. What holds it there may also be a lock that sleeps (PREEMPT_RT; task_rename is called
+ * under one up to 6.13), and where it can't be read, nothing is known: then the symbols have to tell.
+ */
+static void trial_preempted(struct features *features, const struct row *row, struct feature *f)
+{
+	int64_t said = migration_disabled(features, row);
+
+	if (!said) {
+		f->answer = FEATURE_NO;
+		return;
+	}
+	f->answer = preempted_by_symbols(&f->error);
+	if (said < 0)
+		detail(f, "by the symbols only");
+	else if (f->answer == FEATURE_UNKNOWN)
+		*f = (struct feature){.asked = true, .answer = FEATURE_YES};
 }
 
 static void trial_attach_tp(struct features *features, const struct row *row, struct feature *f)
@@ -1039,8 +1054,7 @@ static const struct row table[FEATURE_COUNT] = {
 				   .locked = true},
 	[FEATURE_RAW_TP_PREEMPTED] = {"raw_tp_preempted", trial_preempted,
 				      .needs = FEATURE_ATTACH_RAW_TP,
-				      PROGRAM(RAW_TRACEPOINT, read_migration), MAP_OF(ARRAY, 4, 8),
-				      .locked = true},
+				      PROGRAM(RAW_TRACEPOINT, read_migration), MAP_OF(ARRAY, 4, 8)},
 };
 
 const struct feature *feature_get(struct features *features, enum feature_id id)

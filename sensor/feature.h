@@ -71,7 +71,7 @@ struct features {
 	 * that exist; "" ends a list of fewer. Filled by FEATURE_SYMBOL_EXECVE.
 	 */
 	char execve_symbols[4][48];
-	/* task_struct.migration_disabled's offset, from the caller: FEATURE_RAW_TP_PREEMPTED goes by it; 0: not known. */
+	/* task_struct.migration_disabled's offset by the kernel's BTF, from the caller, for FEATURE_RAW_TP_PREEMPTED; 0: not known. */
 	uint16_t migration_disabled_at;
 };
 

@@ -441,6 +441,14 @@ static enum loader_error try_hook(struct loader *loader, struct loader_reason *r
 	return error;
 }
 
+static int read_per_cpu(struct loader *loader)
+{
+	for (__u32 cpu = 0; cpu < (__u32)loader->cpus; cpu++)
+		if (bpf_map_lookup_elem(loader->object.counters, &cpu, &loader->per_cpu[cpu]))
+			return -errno;
+	return 0;
+}
+
 /* ------------------------------------------------------------------- the proof */
 
 /* The clock that records are stamped with. */
@@ -497,6 +505,9 @@ static enum loader_error reject(struct loader *loader, struct loader_reason *r, 
 		kept = state->note;
 	} else {
 		state->btf_wrong = true;
+		/* What was found out by it is not known any more. */
+		loader->report->features.migration_disabled_at = 0;
+		loader->report->features.of[FEATURE_RAW_TP_PREEMPTED].asked = false;
 	}
 	name_offsets(loader, row, source, sizeof(source));
 	snprintf(kept, LOADER_TEXT_MAX, "%s %s: %s", source, why, remedy);
@@ -517,7 +528,7 @@ static enum loader_error reject_fact(struct loader *loader, struct loader_reason
 	else
 		snprintf(why, sizeof(why), "is not proven: %s: %s", proof_fact_name(fact),
 			 finding->why);
-	if (!(loader->report->proof.wrong & FACT_BIT(fact)))
+	if (!(loader->report->proof.wrong & FACT_BIT(fact)) && !loader->report->proof.hosts_pids)
 		return reject(loader, r, row, why, "run the sensor in the host's pid namespace");
 	return reject(loader, r, row, why,
 		      row ? "make it anew from this kernel with `offsets-builder add`" :
@@ -549,6 +560,33 @@ static void name_lacking(struct loader *loader, const struct variant *variant)
 	}
 }
 
+/*
+ * Attached, but the kernel never calls it: kprobes may be disarmed as a whole, and attach all
+ * the same. What was executed for the proof is what it should have been called for.
+ */
+static bool never_called(struct loader *loader)
+{
+	uint64_t called = 0;
+
+	if (loader->report->proof.ran || !loader->report->proof.children || read_per_cpu(loader))
+		return false;
+	for (int cpu = 0; cpu < loader->cpus; cpu++)
+		called += loader->per_cpu[cpu].attempted;
+	return !called;
+}
+
+static enum loader_error reject_hook(struct loader *loader, struct loader_reason *r)
+{
+	const char *remedy = r->variant->attach == ATTACH_KPROBE ?
+				     "see /sys/kernel/debug/kprobes/enabled and "
+				     "/proc/sys/kernel/ftrace_enabled" :
+				     "this is a bug: please report it";
+
+	return reason_set(r, LOADER_ATTACH_FAILED,
+			  "cannot see by %s: attached, but not called for any of %d execs: %s",
+			  loader->hook.text, loader->report->proof.children, remedy);
+}
+
 /* A row is believed if it is proven; all else unless it is refuted. Without offsets there is nothing below. */
 static enum loader_error prove(struct loader *loader, struct loader_reason *r)
 {
@@ -568,6 +606,8 @@ static enum loader_error prove(struct loader *loader, struct loader_reason *r)
 	loader->proving = true;
 	proof_run(proof, &source);
 	loader->proving = false;
+	if (never_called(loader))
+		return reject_hook(loader, r);
 	if (proof->ran && r->variant->access != ACCESS_NONE)
 		name_lacking(loader, r->variant);
 	if (r->variant->access == ACCESS_NONE || (!row && !proof->ran))
@@ -611,29 +651,27 @@ static enum loader_error try_variant(struct loader *loader, struct loader_reason
 	return error;
 }
 
-/* The offsets that an access goes by; NULL if there are none. */
-static const struct kernel_offsets *offsets_of(struct loader *loader, enum access access)
+static bool has_offsets(struct loader *loader, enum access access)
 {
 	struct loader_reason unused;
 
-	if (access == ACCESS_CORE && !loader->offsets->btf_wrong)
-		return btf_offsets(loader);
-	if (access == ACCESS_MAP && !need_offsets(loader, &unused))
-		return &loader->offsets->offsets;
-	return NULL;
+	if (access == ACCESS_CORE)
+		return !loader->offsets->btf_wrong && btf_offsets(loader);
+	return !need_offsets(loader, &unused);
 }
 
-/* Whether raw tracepoints rank last. `none` has no offsets to ask with. */
+/* Whether raw tracepoints rank last. A row of offsets is not asked: nothing has proven it yet. */
 static bool raw_tp_last(struct loader *loader, enum access access)
 {
 	struct features *features = &loader->report->features;
-	const struct kernel_offsets *offsets = offsets_of(loader, access);
+	const struct kernel_offsets *btf =
+		loader->offsets->btf_wrong ? NULL : btf_offsets(loader);
 
-	if (offsets && offsets->task_struct__migration_disabled != OFFSET_ABSENT)
-		features->migration_disabled_at = offsets->task_struct__migration_disabled;
-	if (features->migration_disabled_at || access == ACCESS_NONE)
-		(void)feature_get(features, FEATURE_RAW_TP_PREEMPTED);
-	return features->of[FEATURE_RAW_TP_PREEMPTED].answer == FEATURE_YES;
+	if (access != ACCESS_NONE && !has_offsets(loader, access))
+		return false; /* and no variant */
+	if (btf && btf->task_struct__migration_disabled != OFFSET_ABSENT)
+		features->migration_disabled_at = btf->task_struct__migration_disabled;
+	return feature_get(features, FEATURE_RAW_TP_PREEMPTED)->answer == FEATURE_YES;
 }
 
 static const struct variant *try_access(struct loader *loader, enum access access)
@@ -688,6 +726,7 @@ static void name_difference(struct loader_comparison *comparison, const struct o
 static void compare_row(struct loader *loader)
 {
 	struct loader_comparison *comparison = &loader->report->comparison;
+	const char *unseen = comparison->provenance.not_looked_for;
 	const struct kernel_offsets *btf;
 	struct kernel_offsets row;
 	char why[512];
@@ -703,6 +742,9 @@ static void compare_row(struct loader *loader)
 		uint16_t a = offsets_get(btf, &offset_items[i]);
 		uint16_t b = offsets_get(&row, &offset_items[i]);
 
+		/* A row that is older than the list of members says nothing of the new ones. */
+		if (b == OFFSET_ABSENT && offsets_named(&offset_items[i], unseen))
+			continue;
 		if (a != b)
 			name_difference(comparison, &offset_items[i], a, b);
 	}
@@ -803,14 +845,6 @@ void loader_close(struct loader *loader)
 int loader_fd(const struct loader *loader)
 {
 	return loader->ring ? ring_buffer__epoll_fd(loader->ring) : perf_reader_fd(loader->perf);
-}
-
-static int read_per_cpu(struct loader *loader)
-{
-	for (__u32 cpu = 0; cpu < (__u32)loader->cpus; cpu++)
-		if (bpf_map_lookup_elem(loader->object.counters, &cpu, &loader->per_cpu[cpu]))
-			return -errno;
-	return 0;
 }
 
 /* A CPU that lost records for want of a buffer has come online. */

@@ -207,3 +207,18 @@ void offsets_name_unseen(const bool *seen, char *text, size_t size)
 		len += (size_t)n;
 	}
 }
+
+bool offsets_named(const struct offset_item *item, const char *text)
+{
+	size_t type = strlen(item->type), member = strlen(item->member);
+
+	while (*text) {
+		size_t n = strcspn(text, ",");
+
+		if (n == type + !!member + member && !memcmp(text, item->type, type) &&
+		    (!member || (text[type] == '.' && !memcmp(text + type + 1, item->member, member))))
+			return true;
+		text += n + strspn(text + n, ", ");
+	}
+	return false;
+}

@@ -63,6 +63,9 @@ const struct offset_item *offsets_lacking(const struct kernel_offsets *offsets, 
 /* The items, of offset_item_count, that were not seen in a row: "cred.uid, upid", or "". */
 void offsets_name_unseen(const bool *seen, char *text, size_t size);
 
+/* Is the item one of those that such a text names? */
+bool offsets_named(const struct offset_item *item, const char *text);
+
 /* Takes what can't be where it is said to be for absent. Returns how many that were. */
 int offsets_drop_misplaced(struct kernel_offsets *offsets);
 

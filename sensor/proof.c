@@ -265,6 +265,7 @@ static void compare(struct proving *p)
 	struct proof *proof = p->proof;
 	bool hosts = pids_are_hosts(p);
 
+	proof->hosts_pids = hosts;
 	proof->children = proof->records = 0;
 	for (int i = 0; i < crew->count; i++) {
 		const struct crew_member *m = &crew->shared->members[i];

@@ -47,6 +47,7 @@ struct proof {
 	uint64_t none;	    /* none of the execs had such a thing, and no record said so */
 	uint64_t
 		withheld; /* not to be in any event: what is wrong, and of a row what nothing proves */
+	bool hosts_pids; /* this is the host's pid namespace: numbers of processes were compared */
 	bool long_name; /* an exec with a file name of over 2,048 bytes was seen */
 	/* The start times are right by both clocks, as this host has never been suspended. */
 	bool clocks_agree;

@@ -194,7 +194,8 @@ static void doubt_start_times(struct run *run)
 	int64_t since = wallclock_suspended(&run->clock) - run->suspended_ns;
 
 	if (!run->report->proof.clocks_agree || !offsets_of_row(run->report->offsets_source) ||
-	    (since < SUSPENDED_NS && since > -SUSPENDED_NS) || run->decoder.withheld & starts)
+	    (since < SUSPENDED_NS && since > -SUSPENDED_NS) ||
+	    (run->decoder.withheld & starts) == starts)
 		return;
 	run->decoder.withheld |= starts;
 	say("withheld from all events from now on: start times",
@@ -295,7 +296,7 @@ static void say_proof(const struct proof *proof)
 		fprintf(stderr, "cormorant: nothing is verified: %s: see `cormorant selftest`\n",
 			proof->why);
 	say_withheld(proof->wrong, "wrong in execs of this sensor's own");
-	say_withheld(proof->withheld & proof->present & ~proof->wrong,
+	say_withheld(proof->withheld & (proof->present | proof->none) & ~proof->wrong,
 		     "the row of offsets could not be proven for it here");
 }
 
