@@ -512,6 +512,52 @@ static void a_probe_left_by_a_kill_is_removed_by_the_next_start(void **state)
 	umount2(tracefs, MNT_DETACH);
 }
 
+/* ------------------------------------------------------------------ something does nothing */
+
+/* The kernel's own switch for all kprobes; a descriptor to write to. */
+static int open_kprobes_switch(struct e2e *e)
+{
+	const char *debugfs = workspace_scratch(&e->ws);
+	int fd;
+
+	if (!getenv("E2E_VM"))
+		e2e_skip("kprobes are disarmed in virtual machines only: other programs have some");
+	if (mount("debugfs", debugfs, "debugfs", 0, NULL))
+		e2e_skip("this kernel has no debugfs: %s", strerror(errno));
+	fd = open(workspace_text(&e->ws, "%s/kprobes/enabled", debugfs), O_WRONLY | O_CLOEXEC);
+	umount2(debugfs, MNT_DETACH);
+	if (fd < 0)
+		e2e_skip("this kernel has no switch for kprobes");
+	return fd;
+}
+
+/* Disarmed as a whole, kprobes can be made and attached to as ever, and nothing calls them. */
+static void a_hook_that_is_never_called_is_passed_over(void **state)
+{
+	struct e2e *e = *state;
+	int fd = open_kprobes_switch(e), status;
+	bool ready;
+
+	assert_int_equal(write(fd, "0", 1), 1);
+	status = refused(e, &(struct sensor_plan){ .args = ARGS("--attach", "kprobe", "--access", "none") });
+	assert_int_equal(write(fd, "1", 1), 1);
+	assert_int_equal(status, 3);
+	assert_reason(e, NULL, "AttachFailed", "not called for any of ");
+	assert_int_equal(write(fd, "0", 1), 1);
+	sensor_start(&e->ws, &e->sensor, &(struct sensor_plan){ .args = ARGS("--access", "none") });
+	ready = sensor_wait_ready_or_end(&e->sensor);
+	assert_int_equal(write(fd, "1", 1), 1);
+	close(fd);
+	if (e2e_kernel_before(4, 7)) /* nothing but kprobes */
+		assert_false(ready);
+	if (!ready)
+		return;
+	assert_false(has_rung(e, ".kprobe."));
+	event_log_open(&e->log, e->sensor.out_path);
+	observe_one(e);
+	end(e);
+}
+
 /* ------------------------------------------------------------------ lockdown: the last, for it stays */
 
 static void a_locked_down_kernel_is_named(void **state)
@@ -544,6 +590,7 @@ static const struct CMUnitTest tests[] = {
 	E2E_TEST(a_cpu_that_goes_and_comes_back_is_heard_again),
 	E2E_TEST(nothing_is_left_after_an_end_or_a_kill),
 	E2E_TEST(a_probe_left_by_a_kill_is_removed_by_the_next_start),
+	E2E_TEST(a_hook_that_is_never_called_is_passed_over),
 	E2E_TEST(a_locked_down_kernel_is_named),
 };
 const struct e2e_tests e2e_rungs_tests = E2E_TESTS(tests);
