@@ -542,7 +542,7 @@ static void a_hook_that_is_never_called_is_passed_over(void **state)
 	status = refused(e, &(struct sensor_plan){ .args = ARGS("--attach", "kprobe", "--access", "none") });
 	assert_int_equal(write(fd, "1", 1), 1);
 	assert_int_equal(status, 3);
-	assert_reason(e, NULL, "AttachFailed", "not called for any of ");
+	assert_reason(e, "exec.kprobe.perfbuf.none", "AttachFailed", "not called for any of ");
 	assert_int_equal(write(fd, "0", 1), 1);
 	sensor_start(&e->ws, &e->sensor, &(struct sensor_plan){ .args = ARGS("--access", "none") });
 	ready = sensor_wait_ready_or_end(&e->sensor);
