@@ -874,9 +874,37 @@ static void this_kernels_offsets_are_not_askew(void **state)
 	btf__free(btf);
 }
 
+static void an_item_is_found_in_the_text_that_names_those_unseen(void **state)
+{
+	const struct offset_item *start = item_of("task_struct", "start_boottime");
+	bool seen[256] = {false};
+	char text[256], first[256];
+
+	(void)state;
+	assert_true(offset_item_count <= 256);
+	assert_true(offsets_named(start, "cred.uid, task_struct.start_boottime, upid"));
+	assert_true(offsets_named(start, "task_struct.start_boottime"));
+	assert_false(offsets_named(start, ""));
+	assert_false(offsets_named(start, "task_struct.start_boottime2, task_struct, start_boottime"));
+	assert_false(offsets_named(start, "ask_struct.start_boottime, ..."));
+	for (size_t i = 0; i < offset_item_count; i++)
+		seen[i] = true;
+	for (size_t i = 0; i < offset_item_count; i++) { /* what the writer writes, the reader reads */
+		seen[i] = false;
+		offsets_name_unseen(seen, text, sizeof(text));
+		seen[i] = true;
+		assert_true(offsets_named(&offset_items[i], text));
+		if (i)
+			assert_false(offsets_named(&offset_items[i], first));
+		else
+			memcpy(first, text, sizeof(text));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_item_is_found_in_the_text_that_names_those_unseen),
 		cmocka_unit_test(what_lies_askew_is_absent),
 		cmocka_unit_test(this_kernels_offsets_are_not_askew),
 		cmocka_unit_test(every_number_has_its_own_place),
