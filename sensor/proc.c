@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,16 +15,24 @@
 #define PROC_PID_INIT_INO 0xEFFFFFFCU
 #define PROC_TIME_INIT_INO 0xEFFFFFFAU
 
+int proc_is_initial(const char *name)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	if (stat(path, &st))
+		return -errno;
+	return st.st_ino == (*name == 'p' ? PROC_PID_INIT_INO :
+			     *name == 'u' ? PROC_USER_INIT_INO :
+					    PROC_TIME_INIT_INO);
+}
+
 bool proc_is_host(void)
 {
 	char self[32] = "";
-	struct stat st;
 
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino != PROC_PID_INIT_INO)
-		return false;
-	if (!stat("/proc/self/ns/user", &st) && st.st_ino != PROC_USER_INIT_INO)
-		return false;
-	if (!stat("/proc/self/ns/time", &st) && st.st_ino != PROC_TIME_INIT_INO)
+	if (proc_is_initial("pid") != 1 || !proc_is_initial("user") || !proc_is_initial("time"))
 		return false;
 	return readlink("/proc/self", self, sizeof(self) - 1) > 0 &&
 	       strtol(self, NULL, 10) == (long)getpid();
