@@ -28,14 +28,19 @@ int proc_is_initial(const char *name)
 					    PROC_TIME_INIT_INO);
 }
 
-bool proc_is_host(void)
+bool proc_is_own(void)
 {
 	char self[32] = "";
 
-	if (proc_is_initial("pid") != 1 || !proc_is_initial("user") || !proc_is_initial("time"))
-		return false;
 	return readlink("/proc/self", self, sizeof(self) - 1) > 0 &&
 	       strtol(self, NULL, 10) == (long)getpid();
+}
+
+bool proc_is_host(void)
+{
+	if (proc_is_initial("pid") != 1 || !proc_is_initial("user") || !proc_is_initial("time"))
+		return false;
+	return proc_is_own();
 }
 
 /* startstack is shown as 0 to who may not trace the process. */

@@ -26,6 +26,9 @@ struct proc_process {
  */
 int proc_is_initial(const char *name);
 
+/* True if /proc is that of this process's own pid namespace: it has the processes that fork names. */
+bool proc_is_own(void);
+
 /*
  * True if /proc shows the host's processes, users and times: this process is in the
  * initial pid, user and time namespaces and /proc is mounted for it. Otherwise its

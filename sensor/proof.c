@@ -406,10 +406,10 @@ static bool try_crew(struct proving *p, struct crew_options *options)
 		crew_dismiss(&attempt->crew);
 	} else {
 		with_crew(p);
-		end_crew(p);
 		again = attempt->stood &&
 			(proof->ran ? attempt->missed > 0 : attempt->crew.dead && !options->plain);
 		options->plain |= !proof->ran;
+		end_crew(p);
 	}
 	if (proof->ran || !p->earlier.ran)
 		return again;

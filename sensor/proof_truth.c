@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "proc_facts.h"
 #include "proof_stage.h"
 #include "wallclock.h"
@@ -22,7 +23,8 @@ struct member_truth {
 struct truth {
 	const struct crew *crew;
 	struct proc_setting setting;
-	int64_t shifted; /* by this process's time namespace: the crew's clock, but no record's */
+	bool proc_is_own; /* /proc has the crew, by the numbers that fork says */
+	int64_t shifted;  /* by this process's time namespace: the crew's clock, but no record's */
 	bool memory_v1, any_v1; /* controllers that v1's path would be taken from */
 	uint64_t stack; /* where this program's stack began, as its forks' did; 0: not known */
 	char own_cgroup[CREW_DIR]; /* of v2, its directory; "" */
@@ -42,6 +44,7 @@ struct truth *truth_open(const struct crew *crew)
 	wallclock_open(&clock);
 	truth->shifted = clock.shifted_boot;
 	proc_setting_read(&truth->setting);
+	truth->proc_is_own = proc_is_own();
 	truth->memory_v1 = stage_has_controller("memory");
 	truth->any_v1 = truth->memory_v1 || stage_has_controller("pids");
 	if (!stage_own_cgroup(truth->own_cgroup))
@@ -347,30 +350,34 @@ static void read_proc(struct truth *truth, int i, struct proof_sample *sample)
 
 /*
  * It is still what it was when the reading began: its memory, which goes first when a process
- * ends, has its arguments. Without /proc nothing was read of it but what its pid says.
+ * ends, has its arguments. Where it can't be looked at, nothing was read of it but what its pid says.
  */
-static bool is_there(const struct crew *crew, int i)
+static bool is_there(const struct truth *truth, int i)
 {
-	const struct crew_member *m = &crew->shared->members[i];
-	int dir = proc_file_open((uint32_t)m->pid);
+	const struct crew_member *m = &truth->crew->shared->members[i];
+	const char *name = truth->crew->names[i];
 	char text[CREW_PATH];
 	ssize_t n = 0;
+	int dir;
 
 	if (m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 || getsid(m->pid) < 0)
-		n = -1;
-	else if (dir >= 0)
+		return false;
+	if (!truth->proc_is_own)
+		return true;
+	dir = proc_file_open((uint32_t)m->pid);
+	if (dir >= 0) {
 		n = proc_file_read(dir, "cmdline", text, sizeof(text));
-	if (dir >= 0)
 		close(dir);
-	return dir < 0 ? !n :
-			 n > 0 && memmem(text, (size_t)n, crew->names[i], strlen(crew->names[i]));
+	}
+	return n > 0 && memmem(text, (size_t)n, name, strlen(name));
 }
 
 bool truth_read(struct truth *truth, int i, struct proof_sample *sample)
 {
 	struct proof_account *account = &sample->truth;
 
-	read_proc(truth, i, sample);
+	if (truth->proc_is_own)
+		read_proc(truth, i, sample);
 	know_argv(truth, i, account);
 	know_filename(truth, i, account);
 	know_family(truth, i, sample);
@@ -379,5 +386,5 @@ bool truth_read(struct truth *truth, int i, struct proof_sample *sample)
 		account->facts.parent_stack = truth->stack;
 		know(account, FACT_PARENT_STACK);
 	}
-	return is_there(truth->crew, i);
+	return is_there(truth, i);
 }
