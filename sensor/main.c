@@ -173,7 +173,7 @@ int main(int argc, char **argv)
 	const char *command = argc > 1 ? argv[1] : "";
 
 	if (argc && !strcmp(argv[0], PROOF_ARGV0))
-		proof_program_main();
+		proof_program_main(argc);
 	if (!strcmp(command, "--help") || !strcmp(command, "-h"))
 		return print(usage_text);
 	if (!strcmp(command, "--version") || !strcmp(command, "-V"))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,19 +15,32 @@
 #define PROC_PID_INIT_INO 0xEFFFFFFCU
 #define PROC_TIME_INIT_INO 0xEFFFFFFAU
 
-bool proc_is_host(void)
+int proc_is_initial(const char *name)
 {
-	char self[32] = "";
+	char path[32];
 	struct stat st;
 
-	if (stat("/proc/self/ns/pid", &st) || st.st_ino != PROC_PID_INIT_INO)
-		return false;
-	if (!stat("/proc/self/ns/user", &st) && st.st_ino != PROC_USER_INIT_INO)
-		return false;
-	if (!stat("/proc/self/ns/time", &st) && st.st_ino != PROC_TIME_INIT_INO)
-		return false;
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+	if (stat(path, &st))
+		return -errno;
+	return st.st_ino == (*name == 'p' ? PROC_PID_INIT_INO :
+			     *name == 'u' ? PROC_USER_INIT_INO :
+					    PROC_TIME_INIT_INO);
+}
+
+bool proc_is_own(void)
+{
+	char self[32] = "";
+
 	return readlink("/proc/self", self, sizeof(self) - 1) > 0 &&
 	       strtol(self, NULL, 10) == (long)getpid();
+}
+
+bool proc_is_host(void)
+{
+	if (proc_is_initial("pid") != 1 || !proc_is_initial("user") || !proc_is_initial("time"))
+		return false;
+	return proc_is_own();
 }
 
 /* startstack is shown as 0 to who may not trace the process. */

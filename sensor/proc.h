@@ -21,6 +21,15 @@ struct proc_process {
 };
 
 /*
+ * 1 if this process's own namespace ("pid", "user", "time") is the initial one, 0 if it is
+ * another, a negative errno if that can't be told: this kernel has none, or there is no /proc.
+ */
+int proc_is_initial(const char *name);
+
+/* True if /proc is that of this process's own pid namespace: it has the processes that fork names. */
+bool proc_is_own(void);
+
+/*
  * True if /proc shows the host's processes, users and times: this process is in the
  * initial pid, user and time namespaces and /proc is mounted for it. Otherwise its
  * numbers must not be used.

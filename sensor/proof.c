@@ -6,25 +6,26 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "proc.h"
 #include "proof_crew.h"
 #include "proof_judge.h"
 #include "proof_truth.h"
 #include "record.h"
+#include "wallclock.h"
 
 enum {
-	/* Until the crew stands. Natively it takes some 20 ms; emulated machines take their time. */
-	LIMIT_MS = 20000,
+	/*
+	 * Until the last crew stands. Natively one takes some 20 ms; emulated machines take their
+	 * time. With the ends of who is kept by something (crew_dismiss) it is 20 s.
+	 */
+	LIMIT_MS = 15000,
 	STEP_MS = 10,
+	/* Less is not a suspend, but the measuring (run.c's SUSPENDED_NS). */
+	SUSPENDED_NS = 20000000,
 	/* Thousands of records each: what was there is there by then, however many follow. */
 	DRAINS = 16,
 };
-
-/* Inode number of the initial time namespace: PROC_TIME_INIT_INO, include/linux/proc_ns.h (5.6). */
-#define PROC_TIME_INIT_INO 0xEFFFFFFAU
 
 /* A record, and where its decoded paths are. */
 struct seen {
@@ -38,7 +39,7 @@ struct attempt {
 	struct truth *truth;
 	struct seen *seen; /* one for each member */
 	bool stood;	   /* all of the crew have executed what they ever will */
-	uint64_t began_ns; /* on the records' clock */
+	int missed;	   /* execs that left no record, though one could have come */
 };
 
 struct proving {
@@ -49,11 +50,26 @@ struct proving {
 	/* Of each member the first that left a record, in whichever attempt. */
 	struct proof_sample samples[CREW_MAX];
 	struct proof earlier; /* what the attempt before has found */
+	int64_t deadline_ns;  /* on crew_boot_ns's clock */
+	int64_t shifted_ns;   /* what this process's time namespace adds to the records' clock */
+	int64_t suspended_ns; /* what the host's boot clock is ahead of its monotonic one */
 };
 
 static struct attempt *this_attempt(struct proving *p)
 {
 	return &p->attempts[p->attempt];
+}
+
+/* When it was, and whose execs its were. */
+static struct proof_attempt *account(struct proving *p)
+{
+	return &p->proof->attempts[p->attempt];
+}
+
+/* The records' clock, as the host has it. */
+static uint64_t now_ns(const struct proving *p)
+{
+	return p->source->now_ns(p->source->arg) - (uint64_t)p->shifted_ns;
 }
 
 static void not_run(struct proof *proof, const char *format, ...)
@@ -73,13 +89,12 @@ static void not_run(struct proof *proof, const char *format, ...)
 static int await_crew(struct proving *p)
 {
 	const struct proof_source *source = p->source;
-	int64_t limit = crew_boot_ns() + LIMIT_MS * INT64_C(1000000);
 	struct crew *crew = &this_attempt(p)->crew;
 	struct pollfd fds[] = {{.fd = crew_fd(crew), .events = POLLIN},
 			       {.fd = source->fd, .events = POLLIN}};
 	int left = 0;
 
-	while (left >= 0 && !crew_stands(crew) && crew_boot_ns() < limit) {
+	while (left >= 0 && !crew_stands(crew) && crew_boot_ns() < p->deadline_ns) {
 		(void)poll(fds, 2, STEP_MS);
 		left = source->drain(source->arg, false);
 	}
@@ -113,49 +128,74 @@ static bool has_argument(const struct queued_record *queued, const char *name)
 }
 
 /*
- * A helper gives the name, which is the file's, and that no other has. Where this program
- * itself or a memfd had to be executed, the pid tells, or in a pid namespace an argument.
+ * The pid is a helper's word, that nobody can forge; in another pid namespace than the initial
+ * one it is not fork's. There the user has to do, and what nobody else knows before the exec: the name,
+ * which is the file's, or an argument where a memfd or this program itself had to be executed.
  */
-static bool is_members(const struct attempt *attempt, int i, const struct queued_record *queued,
-		       bool hosts)
+static bool is_members(struct proving *p, int i, const struct queued_record *queued)
 {
-	const struct crew_member *m = &attempt->crew.shared->members[i];
+	const struct crew *crew = &this_attempt(p)->crew;
+	const struct crew_member *m = &crew->shared->members[i];
 	const struct exec_record *record = record_of(queued);
+	bool hosts = p->proof->hosts_pids;
 
-	if (!record || !m->pid || record->event.time_ns < attempt->began_ns)
+	if (!record || m->pid <= 0 || record->event.time_ns < account(p)->began_ns ||
+	    (hosts ? record->event.tgid != (uint32_t)m->pid : record->event.uid != m->uid))
 		return false;
-	if (m->attempt == ATTEMPT_FILE)
-		return is_named(record, attempt->crew.names[i]);
-	return hosts ? record->event.tgid == (uint32_t)m->pid :
-		       has_argument(queued, attempt->crew.names[i]);
+	return m->attempt == ATTEMPT_FILE ? is_named(record, crew->names[i]) :
+					    hosts || has_argument(queued, crew->names[i]);
 }
 
-static const struct queued_record *find_record(struct proving *p, int i, bool hosts)
+/* The first of member i's, from one on. */
+static const struct queued_record *find_record(struct proving *p, int i,
+					       const struct queued_record *from)
 {
-	const struct queued_record *queued = p->source->queue->first;
-
-	while (queued && !is_members(this_attempt(p), i, queued, hosts))
-		queued = queued->next;
-	return queued;
+	while (from && !is_members(p, i, from))
+		from = from->next;
+	return from;
 }
 
-/*
- * A record's pid is a helper's word. If it is not what fork said, this is another pid
- * namespace than the initial one, and numbers of processes can't be compared.
- */
+/* Another process's looks like its, too. */
+static bool is_ambiguous(struct proving *p, int i, const struct queued_record *queued)
+{
+	const struct queued_record *other = queued;
+
+	while (other && record_of(other)->event.tgid == record_of(queued)->event.tgid)
+		other = find_record(p, i, other->next);
+	return other;
+}
+
+/* Without /proc a record that is one of theirs by all but its pid tells. */
 static bool pids_are_hosts(struct proving *p)
+{
+	const struct crew *crew = &this_attempt(p)->crew;
+	int initial = proc_is_initial("pid");
+
+	if (initial >= 0)
+		return initial;
+	for (int i = 0; i < crew->count; i++) {
+		const struct queued_record *queued = find_record(p, i, p->source->queue->first);
+
+		if (queued)
+			return record_of(queued)->event.tgid ==
+			       (uint32_t)crew->shared->members[i].pid;
+	}
+	return true;
+}
+
+/* Of several that look alike the first is theirs: it is what the others could know the name from. */
+static void note_tgids(struct proving *p)
 {
 	const struct crew *crew = &this_attempt(p)->crew;
 
 	for (int i = 0; i < crew->count; i++) {
-		const struct crew_member *m = &crew->shared->members[i];
-		const struct queued_record *queued =
-			m->attempt == ATTEMPT_FILE ? find_record(p, i, false) : NULL;
+		const struct queued_record *queued = find_record(p, i, p->source->queue->first);
 
-		if (queued)
-			return record_of(queued)->event.tgid == (uint32_t)m->pid;
+		if (p->proof->hosts_pids)
+			account(p)->tgids[i] = (uint32_t)crew->shared->members[i].pid;
+		else if (queued)
+			account(p)->tgids[i] = record_of(queued)->event.tgid;
 	}
-	return true;
 }
 
 static void see(struct proof_account *account, const struct exec_event *event)
@@ -187,33 +227,28 @@ static void take_record(struct proving *p, int i, const struct queued_record *qu
 	if (record_decode(&seen->decoder, queued->bytes, queued->size, &seen->event))
 		return;
 	sample->came = true;
-	p->proof->tgids[p->attempt][i] = seen->event.head.tgid;
 	see(&sample->seen, &seen->event);
 }
 
 /* ----------------------------------------------------------------------- times */
 
-static bool boot_clock_is_hosts(void)
+/* Once: what changes from one measuring to the next is no suspend. */
+static void read_clocks(struct proving *p)
 {
-	struct stat st;
+	struct wallclock clock;
 
-	return stat("/proc/self/ns/time", &st) || st.st_ino == PROC_TIME_INIT_INO;
-}
-
-static int64_t suspended_ns(void)
-{
-	struct timespec mono, boot;
-
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	return (boot.tv_sec - mono.tv_sec) * INT64_C(1000000000) + boot.tv_nsec - mono.tv_nsec;
+	wallclock_open(&clock);
+	p->shifted_ns = p->source->monotonic ? clock.shifted_monotonic : clock.shifted_boot;
+	p->suspended_ns = wallclock_suspended(&clock);
+	if (p->suspended_ns < SUSPENDED_NS && p->suspended_ns > -SUSPENDED_NS)
+		p->suspended_ns = 0;
 }
 
 /* What the monotonic clock said then: the same, as far as anybody can tell, if that lies between the two, too. */
-static void set_start_rival(struct proof_sample *sample, enum proof_rival rival, uint64_t seen,
-			    const struct proof_span *span)
+static void set_start_rival(const struct proving *p, struct proof_sample *sample,
+			    enum proof_rival rival, uint64_t seen, const struct proof_span *span)
 {
-	uint64_t monotonic = seen - (uint64_t)suspended_ns();
+	uint64_t monotonic = seen - (uint64_t)p->suspended_ns;
 
 	sample->rivals |= 1U << rival;
 	sample->rival_number[rival] =
@@ -225,59 +260,58 @@ static void set_times(struct proving *p, struct proof_sample *sample)
 	const int64_t slack = 10000000; /* the helper's clock may be late by a little */
 	struct proof_account *truth = &sample->truth;
 
-	truth->time = (struct proof_span){this_attempt(p)->began_ns - slack,
-					  p->proof->ended_ns + slack};
+	truth->time =
+		(struct proof_span){account(p)->began_ns - slack, account(p)->ended_ns + slack};
 	truth->known |= FACT_BIT(PROOF_TIME);
-	if (!boot_clock_is_hosts()) {
-		truth->known &= ~(FACT_BIT(PROOF_TIME) | FACT_BIT(FACT_START) |
-				  FACT_BIT(FACT_PARENT_START));
-		return;
-	}
-	set_start_rival(sample, RIVAL_START_MONOTONIC, sample->seen.facts.start_ns, &truth->start);
-	set_start_rival(sample, RIVAL_PARENT_START_MONOTONIC, sample->seen.facts.parent_start_ns,
+	set_start_rival(p, sample, RIVAL_START_MONOTONIC, sample->seen.facts.start_ns,
+			&truth->start);
+	set_start_rival(p, sample, RIVAL_PARENT_START_MONOTONIC, sample->seen.facts.parent_start_ns,
 			&truth->parent_start);
 }
 
 /* --------------------------------------------------------------------- comparing */
 
-static void take_sample(struct proving *p, int i, bool hosts)
+/* Of who has ended meanwhile, or can't be told from another, there is none. Returns true if a record came. */
+static bool take_sample(struct proving *p, int i)
 {
 	const uint64_t pids = FACT_BIT(PROOF_PID) | FACT_BIT(FACT_PPID) | FACT_BIT(FACT_PGID) |
 			      FACT_BIT(FACT_SID);
+	const struct proof_sample none = {.what = this_attempt(p)->crew.roles[i].what};
+	const struct queued_record *queued = find_record(p, i, p->source->queue->first);
 	struct proof_sample *sample = &p->samples[i];
-	const struct queued_record *queued = find_record(p, i, hosts);
 
-	sample->what = this_attempt(p)->crew.roles[i].what;
-	if (!queued)
-		return;
+	*sample = none;
+	if (!queued || is_ambiguous(p, i, queued))
+		return queued;
 	take_record(p, i, queued);
 	if (!sample->came)
-		return;
-	truth_read(this_attempt(p)->truth, i, sample);
+		return true;
+	if (!truth_read(this_attempt(p)->truth, i, sample)) {
+		*sample = none;
+		return true;
+	}
 	set_times(p, sample);
-	if (!hosts)
+	if (!p->proof->hosts_pids)
 		sample->truth.known &= ~pids;
+	return true;
 }
 
 static void compare(struct proving *p)
 {
-	const struct crew *crew = &this_attempt(p)->crew;
+	struct attempt *attempt = this_attempt(p);
+	const struct crew *crew = &attempt->crew;
 	struct proof *proof = p->proof;
-	bool hosts = pids_are_hosts(p);
 
-	proof->hosts_pids = hosts;
-	proof->children = proof->records = 0;
 	for (int i = 0; i < crew->count; i++) {
 		const struct crew_member *m = &crew->shared->members[i];
-		bool executed = m->pid > 0 && m->attempt < ATTEMPT_COUNT;
+		bool is_long = crew->roles[i].flags & CREW_LONG_NAME, executed;
 
-		if (hosts && m->pid > 0)
-			proof->tgids[p->attempt][i] = (uint32_t)m->pid;
-		if (!p->samples[i].came)
-			take_sample(p, i, hosts);
-		proof->children += executed || p->samples[i].came;
+		executed = p->samples[i].came || take_sample(p, i) || crew_executed(crew, i);
+		proof->children += executed;
 		proof->records += p->samples[i].came;
-		if (crew->roles[i].flags & CREW_LONG_NAME && m->attempt == ATTEMPT_FILE)
+		/* A hook that does not see these never will. */
+		attempt->missed += executed && !p->samples[i].came && !is_long;
+		if (is_long && m->attempt == ATTEMPT_FILE)
 			proof->long_name = p->samples[i].came;
 	}
 	proof->ran = proof->records > 0;
@@ -304,6 +338,11 @@ static void explain(struct proving *p, int err)
 			"no child could execute anything: %s: let this program fork, and "
 			"execute itself",
 			strerror(error));
+	else if (!this_attempt(p)->stood)
+		not_run(p->proof,
+			"the processes that were started for it executed nothing within %d s: "
+			"look at what keeps them",
+			LIMIT_MS / 1000);
 	else
 		not_run(p->proof, "no child could be started: a filter or a limit ends it: let "
 				  "this program fork");
@@ -314,33 +353,45 @@ static void with_crew(struct proving *p)
 	struct attempt *attempt = this_attempt(p);
 	int err = await_crew(p);
 
-	p->proof->ended_ns = p->source->now_ns(p->source->arg);
+	account(p)->ended_ns = now_ns(p);
 	attempt->stood = crew_stands(&attempt->crew);
 	attempt->truth = truth_open(&attempt->crew);
 	attempt->seen = calloc(CREW_MAX, sizeof(*attempt->seen));
+	p->proof->hosts_pids = pids_are_hosts(p);
+	note_tgids(p);
 	if (attempt->truth && attempt->seen && !err)
 		compare(p);
 	if (!p->proof->ran)
 		explain(p, err);
 }
 
+/* What they executed until they were ended is theirs, too. */
+static void end_crew(struct proving *p)
+{
+	const struct proof_source *source = p->source;
+
+	crew_dismiss(&this_attempt(p)->crew);
+	if (this_attempt(p)->stood)
+		return;
+	account(p)->ended_ns = now_ns(p);
+	(void)source->drain(source->arg, true);
+	note_tgids(p);
+}
+
 /* The verdict of the attempt before is set aside, but not its samples, nor whose execs they were. */
 static void begin(struct proving *p)
 {
-	struct proof blank = {.began_ns = p->proof->began_ns};
+	struct proof blank = {0};
 
 	p->earlier = *p->proof;
-	memcpy(blank.tgids, p->proof->tgids, sizeof(blank.tgids));
+	memcpy(blank.attempts, p->proof->attempts, sizeof(blank.attempts));
 	*p->proof = blank;
-	this_attempt(p)->began_ns = p->source->now_ns(p->source->arg);
-	if (!p->attempt)
-		p->proof->began_ns = this_attempt(p)->began_ns;
+	account(p)->began_ns = now_ns(p);
 }
 
 /* One attempt. Returns true if another one could do better: options are set for that. */
 static bool try_crew(struct proving *p, struct crew_options *options)
 {
-	const struct proof_source *source = p->source;
 	struct attempt *attempt = this_attempt(p);
 	struct proof *proof = p->proof;
 	bool again = false;
@@ -348,25 +399,22 @@ static bool try_crew(struct proving *p, struct crew_options *options)
 
 	begin(p);
 	err = crew_start(&attempt->crew, options);
-
 	if (err) {
 		not_run(proof,
 			"cannot start a child: %s: raise the limits of processes and open files",
 			strerror(-err));
+		crew_dismiss(&attempt->crew);
 	} else {
 		with_crew(p);
-		again = proof->ran ? proof->records < proof->children :
-				     attempt->crew.dead && !options->plain;
+		again = attempt->stood &&
+			(proof->ran ? attempt->missed > 0 : attempt->crew.dead && !options->plain);
 		options->plain |= !proof->ran;
+		end_crew(p);
 	}
-	crew_dismiss(&attempt->crew);
-	if (!attempt->stood)
-		proof->ended_ns = source->now_ns(source->arg);
 	if (proof->ran || !p->earlier.ran)
 		return again;
 	/* It could not be done once more: the verdict stands. */
-	p->earlier.ended_ns = proof->ended_ns;
-	memcpy(p->earlier.tgids, proof->tgids, sizeof(proof->tgids));
+	memcpy(p->earlier.attempts, proof->attempts, sizeof(proof->attempts));
 	*proof = p->earlier;
 	return false;
 }
@@ -394,6 +442,8 @@ void proof_run(struct proof *proof, const struct proof_source *source)
 	}
 	p->proof = proof;
 	p->source = source;
+	p->deadline_ns = begun + LIMIT_MS * INT64_C(1000000);
+	read_clocks(p);
 	while (try_crew(p, &options) && p->attempt < PROOF_ATTEMPTS - 1)
 		p->attempt++;
 	end(p);

@@ -32,13 +32,20 @@ struct proof_finding {
 	char seen[96];	   /* and was */
 };
 
+/* Whose execs one attempt's were, and when, on the records' clock: before and after a pid is another's. */
+struct proof_attempt {
+	uint64_t began_ns, ended_ns;
+	uint32_t tgids[PROOF_EXECS]; /* as records have them; 0: none */
+};
+
 /* What came of it. Zero-initialised, there was none. Masks are FACT_BIT()s, of enum proof_fact, too. */
 struct proof {
 	bool ran;      /* records of its execs were compared */
 	char why[256]; /* it did not: why not */
 	int64_t took_ns;
-	int children;	    /* that executed something */
-	int records;	    /* of these */
+	/* That certainly executed something: they have said so themselves, or left a record. */
+	int children;
+	int records;	    /* of these: compared */
 	uint64_t present;   /* facts that a record had */
 	uint64_t truncated; /* sections that no record had whole */
 	uint64_t verified;  /* right, and not to be mistaken for anything else */
@@ -48,21 +55,20 @@ struct proof {
 	uint64_t
 		withheld; /* not to be in any event: what is wrong, and of a row what nothing proves */
 	bool hosts_pids; /* this is the host's pid namespace: numbers of processes were compared */
-	bool long_name; /* an exec with a file name of over 2,048 bytes was seen */
+	bool long_name;	 /* an exec with a file name of over 2,048 bytes was seen */
 	/* The start times are right by both clocks, as this host has never been suspended. */
 	bool clocks_agree;
 	struct proof_finding findings[PROOF_COUNT];
 
-	/* Whose execs these were, on the records' clock. */
-	uint64_t began_ns, ended_ns;
-	uint32_t tgids[PROOF_ATTEMPTS][PROOF_EXECS];
+	struct proof_attempt attempts[PROOF_ATTEMPTS];
 };
 
 /* How the proof gets at the records that the kernel side makes meanwhile. */
 struct proof_source {
 	int fd;				   /* readable when there are some */
 	int (*drain)(void *arg, bool all); /* queues them; as loader_drain */
-	uint64_t (*now_ns)(void *arg);	   /* the records' clock */
+	uint64_t (*now_ns)(void *arg);	   /* the records' clock, as this process reads it */
+	bool monotonic;			   /* that is the monotonic one; else the boot clock */
 	void *arg;
 	const struct record_queue *queue; /* those that came so far */
 	bool from_row;	/* the offsets are a database row's: what is not proven is not believed */
@@ -70,19 +76,21 @@ struct proof_source {
 };
 
 /*
- * Does all of it; natively in some 40 ms, on an emulated machine in seconds, and in 20 s an
- * attempt at most. Nothing is left behind. proof->ran says whether it could be done.
+ * Does all of it; natively in some 40 ms, on an emulated machine in seconds, and in 20 s at
+ * most, whatever its processes are kept by. Nothing is left behind. proof->ran says whether it could be done.
  */
 void proof_run(struct proof *proof, const struct proof_source *source);
 
 /* One of its own execs: never an event. */
 static inline bool proof_made(const struct proof *proof, const struct process_exec_event *head)
 {
-	if (head->time_ns > proof->ended_ns || head->time_ns < proof->began_ns)
-		return false;
-	for (int i = 0; i < PROOF_ATTEMPTS * PROOF_EXECS; i++)
-		if (proof->tgids[i / PROOF_EXECS][i % PROOF_EXECS] == head->tgid && head->tgid)
+	for (int i = 0; i < PROOF_ATTEMPTS * PROOF_EXECS; i++) {
+		const struct proof_attempt *attempt = &proof->attempts[i / PROOF_EXECS];
+
+		if (attempt->tgids[i % PROOF_EXECS] == head->tgid && head->tgid &&
+		    head->time_ns >= attempt->began_ns && head->time_ns <= attempt->ended_ns)
 			return true;
+	}
 	return false;
 }
 

@@ -37,10 +37,13 @@
 enum {
 	FIRST_FD = 16, /* the crew's descriptors: those below are a child's */
 	ARGUMENTS = 40,
+	ARGUMENTS_MIN = 4,  /* the first child's, */
+	ARGUMENTS_STEP = 3, /* and how many more each next one has */
 	LONG_ARGUMENT = ARGV_MAX + 3000,
 	STACK_BYTES = 64 * 1024,
 	/* So long one of the crew waits for another: it may have been killed. */
 	WAIT_MS = 3000,
+	/* So long it may take to end by itself, and once more by force. */
 	END_MS = 2000,
 };
 
@@ -71,6 +74,13 @@ int64_t crew_boot_ns(void)
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 /* ------------------------------------------------------------------- a child */
@@ -135,15 +145,15 @@ static void change_ids(const struct crew *crew, int i, bool real)
 	uint32_t id = crew->first_id + 16 * (uint32_t)i, none = UINT32_MAX;
 
 	(void)syscall(SYS_setresgid, real ? id : none, id + 1, id + 2);
-	(void)syscall(SYS_setresuid, real ? id + 3 : none, id + 4, id + 5);
+	if (!syscall(SYS_setresuid, real ? id + 3 : none, id + 4, id + 5) && real)
+		crew->shared->members[i].uid = id + 3;
 }
 
-/* The director may not come: it was not allowed to trace, or is dead. */
+/* Until the director, who alone has the other end, closes it, or is dead. It may not come. */
 static void await_tracer(const struct crew *crew)
 {
 	struct pollfd go = {.fd = crew->go[0], .events = POLLIN};
 
-	close(crew->go[1]); /* so that its end can be seen */
 	if (write(crew->ask[1], "", 1) == 1)
 		(void)poll(&go, 1, WAIT_MS);
 }
@@ -202,8 +212,6 @@ static int be_child(void *arg)
 	struct crew *crew = birth->crew;
 
 	crew->shared->members[birth->i].after_ns = crew_boot_ns();
-	if (!(crew->roles[birth->i].flags & CREW_PID_NS))
-		crew->shared->members[birth->i].pid = getpid();
 	change(crew, birth->i);
 	dup2(crew->gate[0], PROOF_GATE_FD);
 	dup2(crew->alive[1], PROOF_ALIVE_FD);
@@ -213,29 +221,27 @@ static int be_child(void *arg)
 
 /*
  * As vfork does it, since copies of this program's memory would be most of the work: the
- * caller, and it alone, waits until the child executes. Where a namespace is not to be
- * had, it is done without.
+ * caller, and it alone, waits until the child executes. The kernel writes its pid down before it
+ * runs, so none executes unknown. Where a namespace is not to be had, it is done without.
  */
 static void start_child(struct crew *crew, int i, int whose)
 {
 	const unsigned flags = crew->roles[i].flags;
 	const int namespaces = (flags & CREW_PID_NS ? CLONE_NEWPID : 0) |
 			       (flags & CREW_USER_NS ? CLONE_NEWUSER : 0);
+	const int always = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD;
 	struct crew_member *m = &crew->shared->members[i];
 	char *stack_end = crew->stack[whose] + STACK_BYTES;
 	struct birth birth = {crew, i};
 	pid_t pid;
 
+	m->uid = getuid();
 	m->before_ns = crew_boot_ns();
-	pid = clone(be_child, stack_end, CLONE_VM | CLONE_VFORK | namespaces | SIGCHLD, &birth);
+	pid = clone(be_child, stack_end, always | namespaces, &birth, &m->pid);
 	if (pid < 0 && namespaces)
-		pid = clone(be_child, stack_end, CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
-	if (pid < 0) {
+		pid = clone(be_child, stack_end, always, &birth, &m->pid);
+	if (pid < 0)
 		m->error = errno;
-		return;
-	}
-	m->pid = pid;
-	crew->shared->started[whose]++;
 }
 
 static void start_children(struct crew *crew, int whose)
@@ -261,8 +267,8 @@ static void take_end(struct crew *crew, pid_t pid, int whose)
 {
 	struct crew_member *m = member_of(crew, pid, whose);
 
-	if (m && m->attempt < ATTEMPT_COUNT)
-		m->attempt = ATTEMPT_COUNT;
+	if (m)
+		m->ended = true;
 	else if (whose == DIRECTORS && pid == crew->shared->parent &&
 		 !crew->shared->finished[PARENTS])
 		crew->shared->finished[PARENTS] = true;
@@ -294,6 +300,7 @@ static void *parent_thread(void *arg)
 	prctl(PR_SET_NAME, "not-the-leader");
 	crew->shared->thread = (pid_t)syscall(SYS_gettid);
 	start_children(crew, PARENTS);
+	close_fd(&crew->ask[1]);       /* nobody asks any more */
 	await_children(crew, PARENTS); /* it stays their parent */
 	return NULL;
 }
@@ -304,7 +311,7 @@ static void __attribute__((noreturn)) be_parent(struct crew *crew)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, crew->parent_name);
-	close(crew->gate[1]);
+	close_fd(&crew->go[1]);
 	if (pthread_create(&thread, NULL, parent_thread, crew)) {
 		crew->shared->finished[PARENTS] = true;
 		_exit(write(crew->alive[1], "", 1) == 1 ? 126 : 127);
@@ -331,23 +338,27 @@ static void start_parent(struct crew *crew)
 	(void)!write(crew->alive[1], "", 1);
 }
 
-/* Not the parent: after the exec the child's parent and its tracer are two. */
+/*
+ * Not the parent: after the exec the child's parent and its tracer are two. The child asks for
+ * it and waits, unless it was never born: then nobody holds the pipe any more, sooner or later.
+ */
 static void trace(struct crew *crew)
 {
 	struct pollfd ask = {.fd = crew->ask[0], .events = POLLIN};
 	struct crew_member *m = &crew->shared->members[0];
 
-	if (crew->shared->parent && !crew->plain && poll(&ask, 1, WAIT_MS) == 1 && m->pid > 0)
+	close_fd(&crew->ask[1]);
+	if (crew->shared->parent && !crew->plain && poll(&ask, 1, WAIT_MS) == 1 &&
+	    ask.revents & POLLIN && !crew->shared->finished[PARENTS])
 		m->traced = !ptrace(PTRACE_SEIZE, m->pid, NULL, NULL);
-	(void)!write(crew->go[1], "", 1);
-	close(crew->go[1]);
+	close_fd(&crew->go[1]);
 }
 
 static void __attribute__((noreturn)) be_director(struct crew *crew)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, crew->director_name);
-	close(crew->gate[1]);
+	close_fd(&crew->gate[1]); /* its number may be taken from here on */
 	setsid();
 	if (!crew->plain)
 		stage_set(crew);
@@ -414,25 +425,30 @@ static void open_programs(struct crew *crew)
 	crew->self = crew_raise_fd(fd);
 }
 
+/* Each drawn for itself: who has seen one of them exec must not know what the next is called. */
 static void name_all(struct crew *crew)
 {
-	uint64_t random = 0;
+	uint32_t random[CREW_MAX + 2];
 
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = (uint64_t)crew_boot_ns() * UINT64_C(0x9e3779b97f4a7c15) ^
-			 (uint64_t)getpid();
-	snprintf(crew->token, sizeof(crew->token), "c%06x", (unsigned)(random & 0xffffff));
+	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		for (size_t i = 0; i < sizeof(random) / sizeof(random[0]); i++)
+			random[i] = (uint32_t)(((uint64_t)crew_boot_ns() + (uint64_t)getpid()) *
+						       UINT64_C(0x9e3779b97f4a7c15) >>
+					       20);
+	snprintf(crew->token, sizeof(crew->token), "c%06x", random[CREW_MAX] & 0xffffff);
 	snprintf(crew->director_name, COMM_BYTES, "%s-lead", crew->token);
 	snprintf(crew->parent_name, COMM_BYTES, "%s-parent", crew->token);
-	crew->first_id = 0x10000000 + (uint32_t)(random >> 24 & 0xfffffff);
-	for (unsigned i = 0; i < CREW_MAX; i++)
-		snprintf(crew->names[i], COMM_BYTES, "%s-%06x%c", crew->token,
-			 (unsigned)(random >> (40 - i) & 0xffffff), (char)('a' + i));
+	crew->first_id = 0x10000000 + (random[CREW_MAX + 1] & 0xfffffff);
+	for (int i = 0; i < CREW_MAX; i++)
+		snprintf(crew->names[i], COMM_BYTES, "%s-%06x%c", crew->token, random[i] & 0xffffff,
+			 (char)('a' + i));
 }
 
 /*
- * An empty one, quotes and bytes that are no text among them; more of them from child to child.
- * Whoever is this program itself, since nothing else may be executed, is told so by the first.
+ * An empty one, quotes and bytes that are no text among them; three more of them from child to
+ * child, of which a long one or the script's own, one at most, count for one. So their number,
+ * which is what a child says once it runs (proof_program.h), tells who it is. Whoever is this
+ * program itself, since nothing else may be executed, is told so by the first.
  */
 static int make_arguments(struct crew *crew, int i)
 {
@@ -446,7 +462,7 @@ static int make_arguments(struct crew *crew, int i)
 	argv[n++] = marker;
 	argv[n++] = crew->names[i];
 	argv[n++] = empty;
-	argv[n++] = bytes;
+	argv[n++] = bytes; /* ARGUMENTS_MIN */
 	if (crew->roles[i].flags & CREW_LONG_ARGV) {
 		argv[n] = malloc(LONG_ARGUMENT + 1);
 		if (!argv[n])
@@ -454,7 +470,7 @@ static int make_arguments(struct crew *crew, int i)
 		memset(argv[n], 'x', LONG_ARGUMENT);
 		argv[n++][LONG_ARGUMENT] = 0;
 	}
-	for (int more = 3 * i; more > 0 && n < ARGUMENTS; more--)
+	for (int more = ARGUMENTS_STEP * i; more > 0 && n < ARGUMENTS; more--)
 		argv[n++] = crew->names[i];
 	return 0;
 }
@@ -510,13 +526,6 @@ static int open_all(struct crew *crew, const struct crew_options *options)
 	return !err && (!crew->stack[0] || !crew->stack[1]) ? -ENOMEM : err;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static void forget(struct crew *crew)
 {
 	*crew = (struct crew){.gate = {-1, -1},
@@ -531,12 +540,15 @@ static void forget(struct crew *crew)
 
 int crew_start(struct crew *crew, const struct crew_options *options)
 {
+	const struct sigaction plain = {.sa_handler = SIG_DFL};
 	int err, adopts = 0;
 
 	forget(crew);
 	err = open_all(crew, options);
 	if (err)
 		return err;
+	/* Where it is ignored there is no end of a child to be waited for. */
+	crew->heeds = !sigaction(SIGCHLD, &plain, &crew->before);
 	open_programs(crew);
 	for (int i = 0; i < 2; i++) {
 		open_terminal(crew->terminals[i]);
@@ -549,8 +561,11 @@ int crew_start(struct crew *crew, const struct crew_options *options)
 	crew->director = fork();
 	if (!crew->director)
 		be_director(crew);
+	err = crew->director < 0 ? -errno : 0;
 	crew->director_after_ns = crew_boot_ns();
-	return crew->director < 0 ? -errno : 0;
+	close_fd(&crew->ask[1]); /* so that the crew can see each other's end */
+	close_fd(&crew->go[1]);
+	return err;
 }
 
 int crew_fd(const struct crew *crew)
@@ -558,27 +573,55 @@ int crew_fd(const struct crew *crew)
 	return crew->alive[0];
 }
 
+/* A child's first word is how many arguments it has. What is none of these is only to be awakened by. */
+static void take_word(struct crew *crew, unsigned char word)
+{
+	int i = (word - ARGUMENTS_MIN) / ARGUMENTS_STEP;
+
+	if (word >= ARGUMENTS_MIN && i < crew->count)
+		crew->executed |= 1U << i;
+}
+
+/* It runs, or is not to be waited for. */
+static bool is_settled(const struct crew *crew, int i)
+{
+	const struct crew_member *m = &crew->shared->members[i];
+
+	return m->pid <= 0 || m->ended || m->attempt == ATTEMPT_COUNT || crew_executed(crew, i);
+}
+
+bool crew_executed(const struct crew *crew, int i)
+{
+	return crew->executed & 1U << i;
+}
+
 bool crew_stands(struct crew *crew)
 {
 	const struct crew_shared *shared = crew->shared;
-	char bytes[64];
+	unsigned char words[64];
 	ssize_t n;
 
-	while ((n = read(crew->alive[0], bytes, sizeof(bytes))) > 0)
-		crew->said += (int)n;
+	while ((n = read(crew->alive[0], words, sizeof(words))) > 0)
+		for (ssize_t at = 0; at < n; at++)
+			take_word(crew, words[at]);
 	if (!crew->dead && waitpid(crew->director, NULL, WNOHANG) == crew->director)
 		crew->dead = true;
-	/* A byte for each child, and one from whoever has started the last of his. */
-	return crew->dead ||
-	       (shared->finished[PARENTS] && shared->finished[DIRECTORS] &&
-		crew->said >= shared->started[PARENTS] + shared->started[DIRECTORS] + 2);
+	if (crew->dead)
+		return true;
+	if (!shared->finished[PARENTS] || !shared->finished[DIRECTORS])
+		return false;
+	for (int i = 0; i < crew->count; i++)
+		if (!is_settled(crew, i))
+			return false;
+	return true;
 }
 
-static void director_ends(struct crew *crew, int ms)
+static void director_ends(struct crew *crew)
 {
 	const struct timespec moment = {.tv_nsec = 200000};
+	int64_t limit = crew_boot_ns() + END_MS * INT64_C(1000000);
 
-	for (int i = 0; !crew->dead && i < ms * 5; i++) {
+	while (!crew->dead && crew_boot_ns() < limit) {
 		if (waitpid(crew->director, NULL, WNOHANG))
 			crew->dead = true;
 		else
@@ -587,12 +630,14 @@ static void director_ends(struct crew *crew, int ms)
 }
 
 /* Only what is this process's own child: no other can have taken its number. */
-static void kill_child(pid_t pid)
+static void kill_child(pid_t pid, int64_t limit)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
-	for (int i = 0; pid > 0 && i < END_MS && !waitpid(pid, NULL, WNOHANG | __WALL); i++) {
+	while (pid > 0 && !waitpid(pid, NULL, WNOHANG | __WALL)) {
 		(void)kill(pid, SIGKILL);
+		if (crew_boot_ns() > limit)
+			return;
 		nanosleep(&moment, NULL);
 	}
 }
@@ -600,11 +645,13 @@ static void kill_child(pid_t pid)
 /* From the top: whoever loses his parent is this process's child from then on. */
 static void kill_all(struct crew *crew)
 {
+	int64_t limit = crew_boot_ns() + END_MS * INT64_C(1000000);
+
 	if (!crew->dead)
-		kill_child(crew->director);
-	kill_child(crew->shared->parent);
+		kill_child(crew->director, limit);
+	kill_child(crew->shared->parent, limit);
 	for (int i = 0; i < crew->count; i++)
-		kill_child(crew->shared->members[i].pid);
+		kill_child(crew->shared->members[i].pid, limit);
 }
 
 void crew_dismiss(struct crew *crew)
@@ -613,7 +660,7 @@ void crew_dismiss(struct crew *crew)
 		return;
 	close_fd(&crew->gate[1]);
 	if (crew->director > 0) {
-		director_ends(crew, END_MS);
+		director_ends(crew);
 		kill_all(crew); /* whom it has not seen the end of, if any */
 	}
 	if (crew->adopts)
@@ -633,8 +680,10 @@ void crew_dismiss(struct crew *crew)
 	}
 	close_fd(&crew->memfd);
 	close_fd(&crew->self);
+	if (crew->heeds)
+		sigaction(SIGCHLD, &crew->before, NULL);
 	crew->director = 0;
-	crew->adopts = false;
+	crew->adopts = crew->heeds = false;
 }
 
 void crew_end(struct crew *crew)

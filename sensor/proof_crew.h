@@ -12,6 +12,7 @@
 #ifndef CORMORANT_PROOF_CREW_H
 #define CORMORANT_PROOF_CREW_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -67,8 +68,10 @@ struct crew_member {
 	const char *fs;		     /* type of the executable's file system; NULL: not known */
 	pid_t pid;		     /* as the sensor knows it; 0: it was never started */
 	int64_t before_ns, after_ns; /* boot clock, around its fork */
+	uid_t uid;		     /* its real one */
 	bool traced;
-	enum crew_attempt attempt; /* the last one made */
+	enum crew_attempt attempt; /* the last one made; ATTEMPT_COUNT: none of them went well */
+	bool ended;		   /* before its time */
 	int error;		   /* errno: it could execute nothing */
 };
 
@@ -77,8 +80,7 @@ struct crew_shared {
 	pid_t parent, thread; /* of the children's parent; 0: none */
 	int64_t parent_before_ns, parent_after_ns;
 	bool staged;	  /* the files are there */
-	int started[2];	  /* children: the parent's, the director's */
-	bool finished[2]; /* no more of them will be started */
+	bool finished[2]; /* no more children will be started: the parent's, the director's */
 	struct crew_member members[CREW_MAX];
 };
 
@@ -109,10 +111,12 @@ struct crew {
 	char cgroup_dirs[2][CREW_DIR]; /* "": none was made */
 	unsigned char program[512];
 	size_t program_size; /* 0: none for this machine */
-	int said;	     /* bytes that came through alive */
+	unsigned executed;   /* bits: the member's program has said that it runs */
 	bool log_in, plain;
 	bool dead;   /* the director is, before its time */
 	bool adopts; /* this process gets the orphans, until the end */
+	bool heeds;  /* and SIGCHLD is as it has to be for that; before says how it was */
+	struct sigaction before;
 };
 
 /*
@@ -127,9 +131,12 @@ int crew_fd(const struct crew *crew);
 /* True once every child that will ever be runs its program, or has failed to. */
 bool crew_stands(struct crew *crew);
 
+/* True if crew_stands has heard member i's program say that it runs. */
+bool crew_executed(const struct crew *crew, int i);
+
 /*
  * Ends its processes, by force if need be, and removes what they left; what is known of them
- * stays. Safe on one that is zero, or has been dismissed.
+ * stays. It takes some 4 s at most: whom the kernel holds longer ends when it lets go of him. Safe on one that is zero, or has been dismissed.
  */
 void crew_dismiss(struct crew *crew);
 /* Dismisses it and frees everything. */

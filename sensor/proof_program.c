@@ -8,7 +8,7 @@
 /* Where the file begins in the program's memory: above mmap_min_addr, aligned to any page. */
 enum { BASE = 0x400000, ALIGNMENT = 0x10000 };
 
-/* write(4, sp, 1); read(3, sp - 64, 1); exit(0) */
+/* write(4, sp, 1): argc; read(3, sp - 64, 1); exit(0) */
 #if defined(__x86_64__)
 static const unsigned char code[] = {
 	0xbf, PROOF_ALIVE_FD,
@@ -97,9 +97,9 @@ size_t proof_program_make(unsigned char out[PROOF_PROGRAM_MAX])
 	return sizeof(frame);
 }
 
-void proof_program_main(void)
+void proof_program_main(int argc)
 {
-	char byte = 0;
+	unsigned char byte = (unsigned char)argc;
 
 	if (write(PROOF_ALIVE_FD, &byte, 1) == 1)
 		while (read(PROOF_GATE_FD, &byte, 1) > 0)

@@ -3,7 +3,7 @@
  * What the proof's children execute: a program of a few instructions, made here, so that
  * no other file is needed and its size and times are known; and this program itself, for
  * hosts that let nothing else be executed. Either writes a byte to PROOF_ALIVE_FD as soon
- * as it runs, then waits for the end of what is behind PROOF_GATE_FD, and ends.
+ * as it runs, how many arguments it has, then waits for the end of what is behind PROOF_GATE_FD, and ends.
  */
 #ifndef CORMORANT_PROOF_PROGRAM_H
 #define CORMORANT_PROOF_PROGRAM_H
@@ -19,6 +19,6 @@ enum { PROOF_GATE_FD = 3, PROOF_ALIVE_FD = 4, PROOF_PROGRAM_MAX = 512 };
 size_t proof_program_make(unsigned char out[PROOF_PROGRAM_MAX]);
 
 /* What that program does. Does not return. */
-void __attribute__((noreturn)) proof_program_main(void);
+void __attribute__((noreturn)) proof_program_main(int argc);
 
 #endif

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "proc_facts.h"
 #include "proof_stage.h"
+#include "wallclock.h"
 
 enum { STATUS_BYTES = 8192 };
 
@@ -21,6 +23,8 @@ struct member_truth {
 struct truth {
 	const struct crew *crew;
 	struct proc_setting setting;
+	bool proc_is_own; /* /proc has the crew, by the numbers that fork says */
+	int64_t shifted;  /* by this process's time namespace: the crew's clock, but no record's */
 	bool memory_v1, any_v1; /* controllers that v1's path would be taken from */
 	uint64_t stack; /* where this program's stack began, as its forks' did; 0: not known */
 	char own_cgroup[CREW_DIR]; /* of v2, its directory; "" */
@@ -31,12 +35,16 @@ struct truth *truth_open(const struct crew *crew)
 {
 	struct truth *truth = calloc(1, sizeof(*truth));
 	int fd = truth ? open("/proc/self/stat", O_RDONLY | O_CLOEXEC) : -1;
+	struct wallclock clock;
 	struct proc_stat stat;
 
 	if (!truth)
 		return NULL;
 	truth->crew = crew;
+	wallclock_open(&clock);
+	truth->shifted = clock.shifted_boot;
 	proc_setting_read(&truth->setting);
+	truth->proc_is_own = proc_is_own();
 	truth->memory_v1 = stage_has_controller("memory");
 	truth->any_v1 = truth->memory_v1 || stage_has_controller("pids");
 	if (!stage_own_cgroup(truth->own_cgroup))
@@ -140,8 +148,15 @@ static void know_filename(struct truth *truth, int i, struct proof_account *acco
 	know_section(account, SECTION_FILENAME, slice_of(name));
 }
 
-static void know_family(const struct crew *crew, int i, struct proof_sample *sample)
+static struct proof_span span(const struct truth *truth, int64_t from, int64_t to)
 {
+	return (struct proof_span){(uint64_t)(from - truth->shifted),
+				   (uint64_t)(to - truth->shifted)};
+}
+
+static void know_family(const struct truth *truth, int i, struct proof_sample *sample)
+{
+	const struct crew *crew = truth->crew;
 	const struct crew_shared *shared = crew->shared;
 	const struct crew_member *m = &shared->members[i];
 	struct proof_account *account = &sample->truth;
@@ -151,11 +166,10 @@ static void know_family(const struct crew *crew, int i, struct proof_sample *sam
 	account->head.ppid = (uint32_t)(directors ? crew->director : shared->parent);
 	account->facts.pgid = (uint32_t)getpgid(m->pid);
 	account->facts.sid = (uint32_t)getsid(m->pid);
-	account->start = (struct proof_span){(uint64_t)m->before_ns, (uint64_t)m->after_ns};
-	account->parent_start = directors ? (struct proof_span){(uint64_t)crew->director_before_ns,
-								(uint64_t)crew->director_after_ns} :
-					    (struct proof_span){(uint64_t)shared->parent_before_ns,
-								(uint64_t)shared->parent_after_ns};
+	account->start = span(truth, m->before_ns, m->after_ns);
+	account->parent_start =
+		directors ? span(truth, crew->director_before_ns, crew->director_after_ns) :
+			    span(truth, shared->parent_before_ns, shared->parent_after_ns);
 	account->known |= FACT_BIT(PROOF_PID) | FACT_BIT(FACT_PPID) | FACT_BIT(FACT_PGID) |
 			  FACT_BIT(FACT_SID) | FACT_BIT(FACT_START) | FACT_BIT(FACT_PARENT_START);
 	know_string(account, FACT_PARENT_COMM, account->facts.parent_comm, COMM_BYTES,
@@ -334,17 +348,43 @@ static void read_proc(struct truth *truth, int i, struct proof_sample *sample)
 	close(dir);
 }
 
-void truth_read(struct truth *truth, int i, struct proof_sample *sample)
+/*
+ * It is still what it was when the reading began: its memory, which goes first when a process
+ * ends, has its arguments. Where it can't be looked at, nothing was read of it but what its pid says.
+ */
+static bool is_there(const struct truth *truth, int i)
+{
+	const struct crew_member *m = &truth->crew->shared->members[i];
+	const char *name = truth->crew->names[i];
+	char text[CREW_PATH];
+	ssize_t n = 0;
+	int dir;
+
+	if (m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 || getsid(m->pid) < 0)
+		return false;
+	if (!truth->proc_is_own)
+		return true;
+	dir = proc_file_open((uint32_t)m->pid);
+	if (dir >= 0) {
+		n = proc_file_read(dir, "cmdline", text, sizeof(text));
+		close(dir);
+	}
+	return n > 0 && memmem(text, (size_t)n, name, strlen(name));
+}
+
+bool truth_read(struct truth *truth, int i, struct proof_sample *sample)
 {
 	struct proof_account *account = &sample->truth;
 
-	read_proc(truth, i, sample);
+	if (truth->proc_is_own)
+		read_proc(truth, i, sample);
 	know_argv(truth, i, account);
 	know_filename(truth, i, account);
-	know_family(truth->crew, i, sample);
+	know_family(truth, i, sample);
 	know_files(truth->crew, i, sample);
 	if (truth->stack) {
 		account->facts.parent_stack = truth->stack;
 		know(account, FACT_PARENT_STACK);
 	}
+	return is_there(truth, i);
 }

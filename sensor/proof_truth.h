@@ -15,7 +15,10 @@ struct truth;
 struct truth *truth_open(const struct crew *crew);
 void truth_close(struct truth *truth);
 
-/* Fills the truth and the rivals of the crew's member i. */
-void truth_read(struct truth *truth, int i, struct proof_sample *sample);
+/*
+ * Fills the truth and the rivals of the crew's member i. False if it may have ended meanwhile:
+ * then they are not to be used.
+ */
+bool truth_read(struct truth *truth, int i, struct proof_sample *sample);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "proc.h"
+
 #define NS_PER_S 1000000000LL
 
 static int64_t now(clockid_t id)
@@ -42,10 +44,13 @@ void wallclock_update(struct wallclock *clock)
 	update(&clock->monotonic, offset_from(CLOCK_MONOTONIC) + clock->shifted_monotonic);
 }
 
-/* time_namespaces(7): lines of CLOCK SECONDS NANOSECONDS. None without time namespaces. */
+/*
+ * time_namespaces(7): lines of CLOCK SECONDS NANOSECONDS. None without time namespaces. They are
+ * those that this process's children get, which may have been asked for without being its own.
+ */
 void wallclock_open(struct wallclock *clock)
 {
-	FILE *f = fopen("/proc/self/timens_offsets", "re");
+	FILE *f = proc_is_initial("time") == 1 ? NULL : fopen("/proc/self/timens_offsets", "re");
 	long long seconds, ns;
 	char name[32];
 

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,7 +135,133 @@ static void a_director_that_dies_takes_them_along(void **state)
 	assert_no_children();
 }
 
+/* As whoever starts this program may have left it: no end of a child could be waited for. */
+static void that_ends_of_children_are_ignored_is_set_aside(void **state)
+{
+	struct sigaction after;
+	struct crew crew;
+
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	start(&crew, false);
+	kill(crew.shared->members[4].pid, SIGKILL);
+	for (int i = 0; !crew.shared->members[4].ended && i < PATIENCE_MS; i++)
+		usleep(1000);
+	assert_true(crew.shared->members[4].ended);
+	crew_end(&crew);
+	assert_int_equal(sigaction(SIGCHLD, NULL, &after), 0);
+	assert_true(after.sa_handler == SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	assert_no_children();
+}
+
+/* Who has said that it runs, and ends, does not stand for another. */
+static void an_end_is_no_other_ones_word(void **state)
+{
+	struct crew crew;
+
+	(void)state;
+	start(&crew, false);
+	for (int i = 0; i < crew.count; i++)
+		assert_true(crew_executed(&crew, i));
+	kill(crew.shared->members[1].pid, SIGKILL);
+	for (int i = 0; !crew.shared->members[1].ended && i < PATIENCE_MS; i++)
+		usleep(1000);
+	crew.executed &= ~(1U << 2); /* had it not said so yet */
+	assert_false(crew_stands(&crew));
+	crew_end(&crew);
+}
+
 /* ----------------------------------------------------------------------- truth */
+
+static void of_who_has_ended_there_is_no_truth(void **state)
+{
+	struct proof_sample sample = {0};
+	struct truth *truth;
+	struct crew crew;
+
+	(void)state;
+	start(&crew, false);
+	truth = truth_open(&crew);
+	assert_non_null(truth);
+	assert_true(truth_read(truth, 4, &sample));
+	kill(crew.shared->parent, SIGSTOP); /* so that it stays a zombie */
+	kill(crew.shared->members[4].pid, SIGKILL);
+	for (int i = 0; truth_read(truth, 4, &sample) && i < PATIENCE_MS; i++)
+		usleep(1000);
+	assert_false(truth_read(truth, 4, &sample));
+	assert_true(truth_read(truth, 5, &sample));
+	truth_close(truth);
+	crew_end(&crew);
+}
+
+static uint64_t boot_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+/* A child in a time namespace whose boot clock is ahead by 100,000 s. False: there is none to be had. */
+static void say_spans_elsewhere(int out)
+{
+	static const char offset[] = "boottime 100000 0\n";
+	struct proof_sample sample = {0};
+	struct truth *truth;
+	struct crew crew;
+	int fd;
+
+	fd = unshare(CLONE_NEWTIME) ? -1 : open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, offset, sizeof(offset) - 1) != sizeof(offset) - 1)
+		_exit(1);
+	close(fd);
+	if (!fork()) {
+		start(&crew, false);
+		truth = truth_open(&crew);
+		for (int i = 0; i < crew.count; i += 7) { /* a parent's and a director's */
+			truth_read(truth, i, &sample);
+			(void)!write(out, &sample.truth.start, sizeof(sample.truth.start));
+			(void)!write(out, &sample.truth.parent_start,
+				     sizeof(sample.truth.parent_start));
+		}
+		truth_close(truth);
+		crew_end(&crew);
+		_exit(0);
+	}
+	_exit(wait(NULL) < 0);
+}
+
+static void in_a_time_namespace_times_are_the_hosts(void **state)
+{
+	struct proof_span spans[4];
+	uint64_t before, after;
+	int ends[2];
+	ssize_t n;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	before = boot_ns();
+	pid = fork();
+	if (!pid)
+		say_spans_elsewhere(ends[1]);
+	close(ends[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	after = boot_ns();
+	n = read(ends[0], spans, sizeof(spans));
+	close(ends[0]);
+	if (!n)
+		skip(); /* no time namespaces (CONFIG_TIME_NS), or no privilege for one */
+	assert_int_equal(n, sizeof(spans));
+	for (int i = 0; i < 4; i++)
+		assert_true(spans[i].from >= before && spans[i].from <= spans[i].to &&
+			    spans[i].to <= after);
+}
 
 static bool knows(const struct proof_sample *s, unsigned fact)
 {
@@ -162,7 +289,7 @@ static void the_truth_is_what_they_were_made_to_be(void **state)
 		struct proof_sample *s = &samples[i];
 		unsigned flags = crew.roles[i].flags;
 
-		truth_read(truth, i, s);
+		assert_true(truth_read(truth, i, s));
 		assert_int_equal(s->truth.head.tgid, m->pid);
 		assert_int_equal(s->truth.head.ppid,
 				 flags & CREW_DIRECTORS ? crew.director : crew.shared->parent);
@@ -248,6 +375,8 @@ static void as_root_they_differ_in_everything(void **state)
 	inner = &samples[3].truth.facts;
 	user = &samples[5].truth.facts;
 	assert_true(crew.shared->members[0].traced);
+	for (int i = 0; i < crew.count; i++) /* the one whose program is deleted among them */
+		assert_int_equal(crew.shared->members[i].attempt, ATTEMPT_FILE);
 	assert_int_equal(samples[0].rival_number[RIVAL_TRACER], crew.director);
 	assert_int_not_equal(samples[0].rival_number[RIVAL_PARENT_THREAD], crew.shared->parent);
 	assert_int_not_equal(ids->ids[ID_UID], ids->ids[ID_EUID]);
@@ -317,6 +446,10 @@ int main(void)
 		cmocka_unit_test(all_of_them_run_and_nothing_is_left),
 		cmocka_unit_test(who_is_stopped_in_the_middle_is_ended_by_force),
 		cmocka_unit_test(a_director_that_dies_takes_them_along),
+		cmocka_unit_test(that_ends_of_children_are_ignored_is_set_aside),
+		cmocka_unit_test(an_end_is_no_other_ones_word),
+		cmocka_unit_test(of_who_has_ended_there_is_no_truth),
+		cmocka_unit_test(in_a_time_namespace_times_are_the_hosts),
 		cmocka_unit_test(the_truth_is_what_they_were_made_to_be),
 		cmocka_unit_test(arguments_are_the_processes_own),
 		cmocka_unit_test(as_root_they_differ_in_everything),

@@ -527,7 +527,7 @@ static void whose_exec_it_is_must_be_right(void **state)
 
 static void its_own_execs_are_known_by_pid_and_time(void **state)
 {
-	const struct proof proof = {.began_ns = 100, .ended_ns = 200, .tgids = {{7, 9}}};
+	const struct proof proof = {.attempts = {{100, 200, {7, 9}}, {300, 400, {8}}}};
 	struct process_exec_event head = {.time_ns = 150, .tgid = 9};
 
 	(void)state;
@@ -539,6 +539,11 @@ static void its_own_execs_are_known_by_pid_and_time(void **state)
 	head.time_ns = 99;
 	assert_false(proof_made(&proof, &head));
 	head = (struct process_exec_event){.time_ns = 150};
+	assert_false(proof_made(&proof, &head));
+	/* Each attempt's for its own time: the pid of one that is over may be anybody's. */
+	head = (struct process_exec_event){.time_ns = 400, .tgid = 8};
+	assert_true(proof_made(&proof, &head));
+	head.tgid = 9;
 	assert_false(proof_made(&proof, &head));
 }
 
