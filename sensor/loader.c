@@ -596,6 +596,7 @@ static enum loader_error prove(struct loader *loader, struct loader_reason *r)
 		.fd = loader_fd(loader),
 		.drain = proof_drain,
 		.now_ns = proof_now_ns,
+		.monotonic = !loader->object.clock_boot,
 		.arg = loader,
 		.queue = &loader->queue,
 		.from_row = row,
