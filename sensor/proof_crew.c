@@ -309,6 +309,7 @@ static void __attribute__((noreturn)) be_parent(struct crew *crew)
 {
 	pthread_t thread;
 
+	crew->shared->parent = getpid(); /* the director may be no more to write it down */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, crew->parent_name);
 	close_fd(&crew->go[1]);

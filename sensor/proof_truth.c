@@ -348,27 +348,43 @@ static void read_proc(struct truth *truth, int i, struct proof_sample *sample)
 	close(dir);
 }
 
+/* Whoever started it lives: else it has another parent, and may have had when it executed. */
+static bool has_its_parent(const struct crew *crew, int i, int dir)
+{
+	pid_t expected = crew->roles[i].flags & CREW_DIRECTORS ? crew->director : crew->shared->parent;
+	ssize_t n;
+	char text[1024], *end;
+	int parent;
+
+	n = proc_file_read(dir, "stat", text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = 0;
+	end = strrchr(text, ')'); /* of the name */
+	return end && sscanf(end, ") %*c %d", &parent) == 1 && parent == expected;
+}
+
 /*
  * It is still what it was when the reading began: its memory, which goes first when a process
  * ends, has its arguments. Where it can't be looked at, nothing was read of it but what its pid says.
  */
 static bool is_there(const struct truth *truth, int i)
 {
-	const struct crew_member *m = &truth->crew->shared->members[i];
-	const char *name = truth->crew->names[i];
+	const struct crew *crew = truth->crew;
+	const struct crew_member *m = &crew->shared->members[i];
+	const char *name = crew->names[i];
 	char text[CREW_PATH];
 	ssize_t n = 0;
 	int dir;
 
-	if (m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 || getsid(m->pid) < 0)
+	if (crew->dead || m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 || getsid(m->pid) < 0)
 		return false;
 	if (!truth->proc_is_own)
 		return true;
 	dir = proc_file_open((uint32_t)m->pid);
-	if (dir >= 0) {
+	if (dir < 0)
+		return false;
+	if (has_its_parent(crew, i, dir))
 		n = proc_file_read(dir, "cmdline", text, sizeof(text));
-		close(dir);
-	}
+	close(dir);
 	return n > 0 && memmem(text, (size_t)n, name, strlen(name));
 }
 

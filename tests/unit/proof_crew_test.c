@@ -191,6 +191,11 @@ static void of_who_has_ended_there_is_no_truth(void **state)
 		usleep(1000);
 	assert_false(truth_read(truth, 4, &sample));
 	assert_true(truth_read(truth, 5, &sample));
+	/* Nor of whose parent has: it has got another. */
+	kill(crew.shared->parent, SIGKILL);
+	for (int i = 0; truth_read(truth, 5, &sample) && i < PATIENCE_MS; i++)
+		usleep(1000);
+	assert_false(truth_read(truth, 5, &sample));
 	truth_close(truth);
 	crew_end(&crew);
 }

@@ -427,12 +427,16 @@ static void a_hook_that_sees_no_long_names_is_not_asked_again(void **state)
 static void what_stands_still_is_given_up_in_time(void **state)
 {
 	struct outcome *o;
+	int tries = 0;
 
 	(void)state;
 	need_hosts_pids();
 	o = outcome_open();
-	prove(STOP, 0, o);
-	assert_true(o->proof.took_ns < INT64_C(20000000000));
+	do { /* the director may have been done before it was stopped */
+		prove(STOP, 0, o);
+		assert_true(o->proof.took_ns < INT64_C(20000000000));
+		tries++;
+	} while (o->proof.children >= COUNT && tries < 10);
 	assert_true(o->proof.children < COUNT);
 	assert_int_equal(o->proof.attempts[1].began_ns, 0);
 	if (!o->proof.ran)
