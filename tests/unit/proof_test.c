@@ -34,6 +34,7 @@ enum trick {
 	KILL_ONE = 1 << 3,    /* who made the first one is killed */
 	STOP = 1 << 4,	      /* the director is stopped before it does anything */
 	NO_ARGV = 1 << 5,
+	MISS_LONG = 1 << 6, /* no exec with a long file name is seen: the ninth's */
 };
 
 struct exec {
@@ -144,6 +145,7 @@ static void record_exec(struct kernel *k, pid_t pid, const char *argv, size_t n)
 	if (read_of(pid, "comm", comm, sizeof(comm)) <= 0)
 		return;
 	comm[strcspn(comm, "\n")] = 0;
+	miss |= k->tricks & MISS_LONG && comm[NAME - 1] == 'i';
 	if (k->tricks & FORGE_FIRST)
 		push(k, STRANGER + tgid, NOBODY, comm, argv, n);
 	if (!miss)
@@ -198,6 +200,7 @@ static void prove(unsigned tricks, uint32_t shift, struct outcome *outcome)
 		.now_ns = boot_ns,
 		.arg = &kernel,
 		.queue = &kernel.queue,
+		.long_name = tricks & MISS_LONG,
 	};
 
 	proof_run(&outcome->proof, &source);
@@ -405,6 +408,22 @@ static void who_is_killed_after_its_exec_is_no_witness(void **state)
 	outcome_close(o);
 }
 
+static void a_hook_that_sees_no_long_names_is_not_asked_again(void **state)
+{
+	struct outcome *o;
+
+	(void)state;
+	need_hosts_pids();
+	o = outcome_open();
+	prove(MISS_LONG, 0, o);
+	assert_int_equal(o->count, COUNT + 1);
+	assert_int_equal(o->proof.children, COUNT + 1);
+	assert_int_equal(o->proof.records, COUNT);
+	assert_false(o->proof.long_name);
+	assert_made_are_its_own(o);
+	outcome_close(o);
+}
+
 static void what_stands_still_is_given_up_in_time(void **state)
 {
 	struct outcome *o;
@@ -434,6 +453,7 @@ int main(void)
 		cmocka_unit_test(an_exec_that_left_no_record_is_made_up_for),
 		cmocka_unit_test(a_second_attempts_execs_are_its_own_in_a_namespace_too),
 		cmocka_unit_test(who_is_killed_after_its_exec_is_no_witness),
+		cmocka_unit_test(a_hook_that_sees_no_long_names_is_not_asked_again),
 		cmocka_unit_test(what_stands_still_is_given_up_in_time),
 	};
 
