@@ -630,12 +630,15 @@ static void director_ends(struct crew *crew)
 	}
 }
 
-/* Only what is this process's own child: no other can have taken its number. */
+/* A process, or a group if negative. Only what is this process's own child: no other can have taken its number. */
 static void kill_child(pid_t pid, int64_t limit)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
+	pid_t ended;
 
-	while (pid > 0 && !waitpid(pid, NULL, WNOHANG | __WALL)) {
+	while (pid && (ended = waitpid(pid, NULL, WNOHANG | __WALL)) >= 0) {
+		if (ended)
+			continue;
 		(void)kill(pid, SIGKILL);
 		if (crew_boot_ns() > limit)
 			return;
@@ -651,6 +654,7 @@ static void kill_all(struct crew *crew)
 	if (!crew->dead)
 		kill_child(crew->director, limit);
 	kill_child(crew->shared->parent, limit);
+	kill_child(-crew->director, limit); /* who was born, and not yet written down */
 	for (int i = 0; i < crew->count; i++)
 		kill_child(crew->shared->members[i].pid, limit);
 }
