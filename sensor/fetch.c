@@ -149,8 +149,10 @@ static CURLcode set_options(struct transfer *t, struct curl_blob *ca, long timeo
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, (void *)t);
 	SET(CURLOPT_ERRORBUFFER, t->reply.error);
-	if (ca->data)
+	if (ca->data) { /* instead of the system's, which libcurl would take from there as well */
 		SET(CURLOPT_CAINFO_BLOB, ca);
+		SET(CURLOPT_CAPATH, NULL);
+	}
 #if LIBCURL_VERSION_NUM >= 0x075700
 	/* A name that is not answered must not be waited for when the time is over. */
 	SET(CURLOPT_QUICK_EXIT, 1L);

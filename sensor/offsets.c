@@ -216,7 +216,8 @@ bool offsets_named(const struct offset_item *item, const char *text)
 		size_t n = strcspn(text, ",");
 
 		if (n == type + !!member + member && !memcmp(text, item->type, type) &&
-		    (!member || (text[type] == '.' && !memcmp(text + type + 1, item->member, member))))
+		    (!member ||
+		     (text[type] == '.' && !memcmp(text + type + 1, item->member, member))))
 			return true;
 		text += n + strspn(text + n, ", ");
 	}

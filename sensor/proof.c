@@ -21,8 +21,6 @@ enum {
 	 */
 	LIMIT_MS = 15000,
 	STEP_MS = 10,
-	/* Less is not a suspend, but the measuring (run.c's SUSPENDED_NS). */
-	SUSPENDED_NS = 20000000,
 	/* Thousands of records each: what was there is there by then, however many follow. */
 	DRAINS = 16,
 };
@@ -189,11 +187,14 @@ static void note_tgids(struct proving *p)
 	const struct crew *crew = &this_attempt(p)->crew;
 
 	for (int i = 0; i < crew->count; i++) {
-		const struct queued_record *queued = find_record(p, i, p->source->queue->first);
+		const struct queued_record *queued;
 
-		if (p->proof->hosts_pids)
+		if (p->proof->hosts_pids) {
 			account(p)->tgids[i] = (uint32_t)crew->shared->members[i].pid;
-		else if (queued)
+			continue;
+		}
+		queued = find_record(p, i, p->source->queue->first);
+		if (queued)
 			account(p)->tgids[i] = record_of(queued)->event.tgid;
 	}
 }
@@ -240,7 +241,7 @@ static void read_clocks(struct proving *p)
 	wallclock_open(&clock);
 	p->shifted_ns = p->source->monotonic ? clock.shifted_monotonic : clock.shifted_boot;
 	p->suspended_ns = wallclock_suspended(&clock);
-	if (p->suspended_ns < SUSPENDED_NS && p->suspended_ns > -SUSPENDED_NS)
+	if (p->suspended_ns < WALLCLOCK_SUSPENDED_NS && p->suspended_ns > -WALLCLOCK_SUSPENDED_NS)
 		p->suspended_ns = 0;
 }
 

@@ -245,18 +245,25 @@ static void know_audit(int dir, const char *name, struct proof_account *account,
 	know(account, fact);
 }
 
-static void know_stat(int dir, struct proof_account *account)
+static bool read_stat(int dir, struct proc_stat *stat)
 {
-	int fd = openat(dir, "stat", O_RDONLY | O_CLOEXEC);
-	struct proc_stat stat;
+	int fd = openat(dir, "stat", O_RDONLY | O_CLOEXEC), err;
 
 	if (fd < 0)
-		return;
-	if (!proc_file_stat(fd, &stat)) {
-		know_string(account, FACT_COMM, account->facts.comm, COMM_BYTES, stat.comm);
-		account->none |= stat.tty ? 0 : FACT_BIT(FACT_TTY);
-	}
+		return false;
+	err = proc_file_stat(fd, stat);
 	close(fd);
+	return !err;
+}
+
+static void know_stat(int dir, struct proof_account *account)
+{
+	struct proc_stat stat;
+
+	if (!read_stat(dir, &stat))
+		return;
+	know_string(account, FACT_COMM, account->facts.comm, COMM_BYTES, stat.comm);
+	account->none |= stat.tty ? 0 : FACT_BIT(FACT_TTY);
 }
 
 static void know_times(int dir, struct proof_sample *sample)
@@ -351,15 +358,11 @@ static void read_proc(struct truth *truth, int i, struct proof_sample *sample)
 /* Whoever started it lives: else it has another parent, and may have had when it executed. */
 static bool has_its_parent(const struct crew *crew, int i, int dir)
 {
-	pid_t expected = crew->roles[i].flags & CREW_DIRECTORS ? crew->director : crew->shared->parent;
-	ssize_t n;
-	char text[1024], *end;
-	int parent;
+	bool directors = crew->roles[i].flags & CREW_DIRECTORS;
+	struct proc_stat stat;
 
-	n = proc_file_read(dir, "stat", text, sizeof(text) - 1);
-	text[n > 0 ? n : 0] = 0;
-	end = strrchr(text, ')'); /* of the name */
-	return end && sscanf(end, ") %*c %d", &parent) == 1 && parent == expected;
+	return read_stat(dir, &stat) &&
+	       stat.ppid == (uint64_t)(directors ? crew->director : crew->shared->parent);
 }
 
 /*
@@ -375,7 +378,8 @@ static bool is_there(const struct truth *truth, int i)
 	ssize_t n = 0;
 	int dir;
 
-	if (crew->dead || m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 || getsid(m->pid) < 0)
+	if (crew->dead || m->ended || m->attempt == ATTEMPT_COUNT || getpgid(m->pid) < 0 ||
+	    getsid(m->pid) < 0)
 		return false;
 	if (!truth->proc_is_own)
 		return true;

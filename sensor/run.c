@@ -36,8 +36,6 @@ enum {
 	 * then; the order of a perf buffer's records still wants some.
 	 */
 	HOLD_PROC_MS = 2,
-	/* The two clocks are read one after the other: less than this is no suspend. */
-	SUSPENDED_NS = 20000000,
 	/* How long a program still running on another CPU is waited for after detaching. */
 	SETTLE_MS = 1000,
 };
@@ -194,7 +192,7 @@ static void doubt_start_times(struct run *run)
 	int64_t since = wallclock_suspended(&run->clock) - run->suspended_ns;
 
 	if (!run->report->proof.clocks_agree || !offsets_of_row(run->report->offsets_source) ||
-	    (since < SUSPENDED_NS && since > -SUSPENDED_NS) ||
+	    (since < WALLCLOCK_SUSPENDED_NS && since > -WALLCLOCK_SUSPENDED_NS) ||
 	    (run->decoder.withheld & starts) == starts)
 		return;
 	run->decoder.withheld |= starts;

@@ -33,6 +33,9 @@ static inline int64_t wallclock_monotonic(const struct wallclock *clock, uint64_
 	return (int64_t)(ns + (uint64_t)clock->monotonic);
 }
 
+/* The two clocks are read one after the other: less than this is no suspend. */
+enum { WALLCLOCK_SUSPENDED_NS = 20000000 };
+
 /* How long the host has been suspended since it was booted, ns: what the boot clock is ahead. */
 static inline int64_t wallclock_suspended(const struct wallclock *clock)
 {
